@@ -1,0 +1,26 @@
+// The values that change from step to step; op.StepParams is their mirror.
+// Define STEP_PARAMS_BINDING before including this file.
+layout(std430, set = 0, binding = STEP_PARAMS_BINDING) readonly buffer StepParams {
+    float lr;
+    float weight_decay;
+    float teacher_momentum;
+    float teacher_momentum_rest;
+    float teacher_temp;
+    float student_temp;
+    float center_momentum;
+    float center_momentum_rest;
+    float clip_grad;
+    float beta1;
+    float beta2;
+    float eps;
+    float bias1;
+    float bias2;
+    float bias1_last;
+    float bias2_last;
+    float loss_scale;
+    uint freeze_last;
+    uint seed_lo;
+    uint seed_hi;
+    uint epoch;
+    uint step;
+} params;

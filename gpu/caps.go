@@ -1,0 +1,89 @@
+package gpu
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Features is a set of what a device can do beyond the scalar float32 that
+// every Vulkan device offers.
+type Features uint32
+
+// The features that a kernel's variant may need.
+const (
+	Float16 Features = 1 << iota // 16-bit float arithmetic
+	Storage16
+	Int8
+	Storage8
+	SubgroupSizeControl
+	BufferDeviceAddress
+	TimelineSemaphore
+	MemoryModel
+	CoopMatrix // VK_KHR_cooperative_matrix
+)
+
+var featureNames = map[string]Features{
+	"fp16":                Float16,
+	"storage16":           Storage16,
+	"int8":                Int8,
+	"storage8":            Storage8,
+	"subgroupsizecontrol": SubgroupSizeControl,
+	"bda":                 BufferDeviceAddress,
+	"timeline":            TimelineSemaphore,
+	"memorymodel":         MemoryModel,
+	"coopmat":             CoopMatrix,
+}
+
+// ParseFeatures reads a comma-separated list such as "coopmat,fp16".
+func ParseFeatures(list string) (Features, error) {
+	var f Features
+	for _, name := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		bit, ok := featureNames[strings.ToLower(name)]
+		if !ok {
+			return 0, fmt.Errorf("gpu: unknown feature %q: known are %s", name, ^Features(0))
+		}
+		f |= bit
+	}
+	return f, nil
+}
+
+// String lists the features by name.
+func (f Features) String() string {
+	var names []string
+	for name, bit := range featureNames {
+		if f&bit != 0 {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return strings.Join(names, ",")
+}
+
+// Caps are the properties of a device that recording and planning need. A
+// test may make one by hand.
+type Caps struct {
+	Features       Features
+	MaxBinding     int64     // bytes that one storage-buffer binding may span
+	OffsetAlign    int64     // alignment of a binding's offset in bytes
+	MaxGroups      [3]uint32 // workgroups of a dispatch, by axis
+	MaxInvocations uint32    // invocations of a workgroup
+	MaxSize        [3]uint32 // the same by axis
+	SharedBytes    uint32    // shared memory of a workgroup
+	MaxPush        uint32    // bytes of push constants
+	SubgroupSize   uint32
+}
+
+// MinimalCaps are the least limits that the kernels are written for; they are
+// those of the Vulkan specification except MaxInvocations and SharedBytes,
+// which every known driver exceeds.
+var MinimalCaps = Caps{
+	MaxBinding:     128 << 20,
+	OffsetAlign:    256,
+	MaxGroups:      [3]uint32{65535, 65535, 65535},
+	MaxInvocations: 256,
+	MaxSize:        [3]uint32{256, 256, 64},
+	SharedBytes:    16 << 10,
+	MaxPush:        128,
+	SubgroupSize:   4,
+}

@@ -1,0 +1,82 @@
+package gpu
+
+import (
+	"strings"
+	"testing"
+)
+
+type addPush struct{ N uint32 }
+
+func TestReflection(t *testing.T) {
+	m, err := loadModule("add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.bindings) != 2 {
+		t.Fatalf("%d bindings, want 2", len(m.bindings))
+	}
+	if y := m.bindings[0]; y.name != "Y" || !y.read || !y.write {
+		t.Errorf("binding 0 is %+v, want Y, read and written", y)
+	}
+	if x := m.bindings[1]; x.name != "X" || !x.read || x.write {
+		t.Errorf("binding 1 is %+v, want X, only read", x)
+	}
+	if len(m.push) != 1 || m.push[0] != (field{"n", 0, U32}) {
+		t.Errorf("push constants are %+v", m.push)
+	}
+	if m.local != [3]uint32{256, 1, 1} {
+		t.Errorf("local size is %v", m.local)
+	}
+}
+
+func TestReflectRefusesRubbish(t *testing.T) {
+	m, err := loadModule("add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range [][]byte{nil, []byte("rubbish!"), m.code[:24]} {
+		if _, err := reflectModule(code); err == nil {
+			t.Errorf("%d bytes of rubbish were reflected", len(code))
+		}
+	}
+}
+
+// The first mistake sticks and names the place.
+func TestRecordingErrors(t *testing.T) {
+	s := NewStore()
+	x := s.New("x", F32, 512)
+	add := Shader{Kernel: "add", Module: "add"}
+	for _, c := range []struct {
+		name   string
+		record func(g *Graph)
+		want   string
+	}{
+		{"unread", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x, g.New("a", F32, 1)) }, "before anything wrote"},
+		{"push missing", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, nil, x, x) }, "push constants"},
+		{"push type", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, struct{ N float32 }{}, x, x) }, "field"},
+		{"push name", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, struct{ M uint32 }{}, x, x) }, "field"},
+		{"push length", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, struct{ N, M uint32 }{}, x, x) }, "no field"},
+		{"args", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x) }, "1 tensors"},
+		{"groups", func(g *Graph) { g.Dispatch(add, Groups{1, 0, 1}, addPush{1}, x, x) }, "workgroups"},
+		{"spec", func(g *Graph) { g.Dispatch(add.With("NO", 1), Groups{1, 1, 1}, addPush{1}, x, x) }, "specialization"},
+		{"module", func(g *Graph) { g.Dispatch(Shader{Module: "none"}, Groups{1, 1, 1}, nil) }, "none"},
+		{"unaligned", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x.Rows(1, 1), x) }, "multiple"},
+		{"rows", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x.Rows(500, 20), x) }, "rows"},
+		{"reshape", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x.Reshape(3), x) }, "reshape"},
+		{"copy", func(g *Graph) { g.Copy(x, x.Rows(0, 64)) }, "another size"},
+		{"foreign", func(g *Graph) { g.Fill(NewGraph(MinimalCaps).New("b", F32, 1), 0) }, "another graph"},
+		{"too large", func(g *Graph) {
+			big := g.New("big", F32, 64<<20)
+			g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, big, x)
+		}, "binds at most"},
+	} {
+		g := NewGraph(MinimalCaps)
+		end := g.Scope("place")
+		c.record(g)
+		end()
+		g.Errorf("a later error")
+		if _, err := NewPlan(g); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "place") {
+			t.Errorf("%s: error %v, want one with %q at place", c.name, err, c.want)
+		}
+	}
+}

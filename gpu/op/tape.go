@@ -1,0 +1,151 @@
+package op
+
+import "dino-vk/gpu"
+
+// Tape records operations into a graph and remembers how to record their
+// backward.
+type Tape struct {
+	G *gpu.Graph
+
+	frozen bool // under NoGrad
+	back   []func()
+	grads  map[key]*grad
+	passed map[key]bool // gradients whose memory PassGrad handed on
+}
+
+// key identifies a tensor by its memory: views of the same elements are the
+// same tensor to the tape.
+type key = gpu.Range
+
+// grad is the gradient of one tensor.
+type grad struct {
+	t       *gpu.Tensor
+	arrived bool // something was written to it
+}
+
+// NewTape records into g.
+func NewTape(g *gpu.Graph) *Tape {
+	return &Tape{G: g, grads: map[key]*grad{}, passed: map[key]bool{}}
+}
+
+// NoGrad records without backward what f records: the teacher.
+func (t *Tape) NoGrad(f func()) {
+	outer := t.frozen
+	t.frozen = true
+	f()
+	t.frozen = outer
+}
+
+// Param makes w a leaf whose gradient goes to dw. With accumulate, what dw
+// holds already is added to, otherwise it is overwritten.
+func (t *Tape) Param(w, dw *gpu.Tensor, accumulate bool) {
+	t.grads[w.Range()] = &grad{t: dw, arrived: accumulate}
+}
+
+// Needs reports whether x takes part in the backward.
+func (t *Tape) Needs(x *gpu.Tensor) bool {
+	if t.frozen || x == nil {
+		return false
+	}
+	_, ok := t.grads[x.Range()]
+	return ok
+}
+
+// Push notes that y was computed from inputs, and how to record the backward
+// of that. Nothing happens if no input needs a gradient. back runs only if a
+// gradient arrives at y.
+func (t *Tape) Push(y *gpu.Tensor, back func(dy *gpu.Tensor), inputs ...*gpu.Tensor) {
+	needed := false
+	for _, x := range inputs {
+		needed = needed || t.Needs(x)
+	}
+	if !needed {
+		return
+	}
+	g := &grad{}
+	t.grads[y.Range()] = g
+	scope := t.G.ScopeName()
+	t.back = append(t.back, func() {
+		if !g.arrived {
+			return
+		}
+		defer t.G.Within(scope + " backward")()
+		back(g.t)
+	})
+}
+
+// Grad is the tensor that x's gradient goes to, nil if x needs none. A kernel
+// must overwrite it, or add to it where accumulate is true; it counts as
+// written from now on.
+func (t *Tape) Grad(x *gpu.Tensor) (dx *gpu.Tensor, accumulate bool) {
+	if !t.Needs(x) {
+		return nil, false
+	}
+	g := t.grads[x.Range()]
+	if g.t == nil {
+		g.t = t.G.New("d"+x.Name, gpu.F32, x.Shape...)
+	}
+	accumulate = g.arrived
+	g.arrived = true
+	return g.t.Reshape(x.Shape...), accumulate
+}
+
+// GradOf is the gradient that has arrived at x, nil if none has.
+func (t *Tape) GradOf(x *gpu.Tensor) *gpu.Tensor {
+	if g := t.grads[x.Range()]; g != nil && g.arrived {
+		return g.t
+	}
+	return nil
+}
+
+// Backward seeds the gradient of y with dy and records the backward of
+// everything that y came from, last operation first.
+func (t *Tape) Backward(y, dy *gpu.Tensor) {
+	g := t.grads[y.Range()]
+	if g == nil {
+		t.G.Errorf("backward: %v depends on no parameter", y)
+		return
+	}
+	g.t, g.arrived = dy, true
+	for i := len(t.back) - 1; i >= 0; i-- {
+		t.back[i]()
+	}
+	t.back = nil
+}
+
+// PassGrad gives the gradient dy of y on to x: the backward of y = x + ….
+// Where it can, it hands dy's memory on instead of copying, so the caller must
+// have recorded every other use of dy before it returns.
+func (t *Tape) PassGrad(x, dy *gpu.Tensor) {
+	if !t.Needs(x) {
+		return
+	}
+	g := t.grads[x.Range()]
+	if g.t == nil && !t.passed[dy.Range()] {
+		t.passed[dy.Range()] = true
+		g.t, g.arrived = dy, true
+		return
+	}
+	dx, accumulate := t.Grad(x)
+	if accumulate {
+		add(t.G, dx, dy)
+	} else {
+		t.G.Copy(dx, dy)
+	}
+}
+
+var addKernel = gpu.Plain("add")
+
+// add records y += x.
+func add(g *gpu.Graph, y, x *gpu.Tensor) {
+	n := y.Len()
+	g.Dispatch(g.Pick(addKernel, n), grid(g, n, 256), struct{ N uint32 }{uint32(n)}, y, x)
+}
+
+// grid is a two-dimensional grid of at least n/size workgroups for shaders
+// that use globalIndex or groupIndex.
+func grid(g *gpu.Graph, n, size int) gpu.Groups {
+	groups := (n + size - 1) / size
+	x := min(groups, int(g.Caps().MaxGroups[0]))
+	return gpu.Groups{x, (groups + x - 1) / x, 1}
+}

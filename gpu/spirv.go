@@ -1,0 +1,252 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"dino-vk/shaders"
+)
+
+// module is a SPIR-V module and what its interface says.
+type module struct {
+	code     []byte
+	bindings []binding         // by binding number, without gaps
+	push     []field           // members of the push-constant block
+	specIDs  map[string]uint32 // specialization constants by name
+	local    [3]uint32         // workgroup size where it is not specialized
+}
+
+// binding is one storage buffer of a module.
+type binding struct {
+	name        string
+	read, write bool
+	fields      []field // the block's members of fixed size
+}
+
+// field is a scalar member of a block: arrays and vectors are several.
+type field struct {
+	name   string
+	offset uint32
+	kind   Type
+}
+
+var modules struct {
+	sync.Mutex
+	byName map[string]*module
+}
+
+// loadModule reads and reflects a module of package shaders, once.
+func loadModule(name string) (*module, error) {
+	modules.Lock()
+	defer modules.Unlock()
+	if m := modules.byName[name]; m != nil {
+		return m, nil
+	}
+	code, err := shaders.Module(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := reflectModule(code)
+	if err != nil {
+		return nil, fmt.Errorf("gpu: module %s: %w", name, err)
+	}
+	if modules.byName == nil {
+		modules.byName = map[string]*module{}
+	}
+	modules.byName[name] = m
+	return m, nil
+}
+
+// SPIR-V opcodes, decorations and storage classes (SPIR-V specification,
+// sections 3.52, 3.20, 3.7).
+const (
+	opName, opMemberName                                     = 5, 6
+	opExecutionMode                                          = 16
+	opTypeInt, opTypeFloat, opTypeVector                     = 21, 22, 23
+	opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr = 28, 29, 30, 32
+	opConstant                                               = 43
+	opVariable, opDecorate, opMemberDecorate                 = 59, 71, 72
+
+	decorSpecID, decorNonWritable, decorNonReadable = 1, 24, 25
+	decorBinding, decorDescriptorSet, decorOffset   = 33, 34, 35
+
+	classPushConstant, classStorageBuffer = 9, 12
+	modeLocalSize                         = 17
+)
+
+type spirvType struct {
+	op   uint32
+	args []uint32
+}
+
+type memberKey struct{ id, member uint32 }
+
+// spirv is what a pass over a module collects.
+type spirv struct {
+	names       map[uint32]string
+	memberNames map[memberKey]string
+	decor       map[memberKey]uint32 // (id, decoration) -> first operand
+	memberDecor map[[3]uint32]uint32 // (struct, member, decoration) -> first operand
+	types       map[uint32]spirvType
+	constants   map[uint32]uint32
+	variables   [][3]uint32 // pointer type, id, storage class
+	local       [3]uint32
+}
+
+func reflectModule(code []byte) (*module, error) {
+	if len(code)%4 != 0 || len(code) < 20 || binary.LittleEndian.Uint32(code) != 0x07230203 {
+		return nil, errors.New("not SPIR-V")
+	}
+	s := spirv{
+		names: map[uint32]string{}, memberNames: map[memberKey]string{},
+		decor: map[memberKey]uint32{}, memberDecor: map[[3]uint32]uint32{},
+		types: map[uint32]spirvType{}, constants: map[uint32]uint32{},
+	}
+	words := make([]uint32, len(code)/4)
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint32(code[4*i:])
+	}
+	for at := 5; at < len(words); {
+		n := int(words[at] >> 16)
+		if n == 0 || at+n > len(words) {
+			return nil, errors.New("truncated SPIR-V")
+		}
+		s.instruction(words[at]&0xffff, words[at+1:at+n:at+n])
+		at += n
+	}
+	return s.module(code)
+}
+
+func (s *spirv) instruction(op uint32, w []uint32) {
+	switch op {
+	case opName:
+		s.names[w[0]] = text(w[1:])
+	case opMemberName:
+		s.memberNames[memberKey{w[0], w[1]}] = text(w[2:])
+	case opExecutionMode:
+		if w[1] == modeLocalSize {
+			s.local = [3]uint32{w[2], w[3], w[4]}
+		}
+	case opDecorate:
+		s.decor[memberKey{w[0], w[1]}] = append(w[2:], 0)[0]
+	case opMemberDecorate:
+		s.memberDecor[[3]uint32{w[0], w[1], w[2]}] = append(w[3:], 0)[0]
+	case opTypeInt, opTypeFloat, opTypeVector, opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr:
+		s.types[w[0]] = spirvType{op, w[1:]}
+	case opConstant:
+		s.constants[w[1]] = w[2]
+	case opVariable:
+		s.variables = append(s.variables, [3]uint32{w[0], w[1], w[2]})
+	}
+}
+
+func (s *spirv) module(code []byte) (*module, error) {
+	m := &module{code: code, specIDs: map[string]uint32{}, local: s.local}
+	byNumber := map[uint32]binding{}
+	for _, v := range s.variables {
+		block := s.types[v[0]].args
+		if len(block) < 2 {
+			continue
+		}
+		id := block[1]
+		switch v[2] {
+		case classPushConstant:
+			m.push = s.fields(id)
+		case classStorageBuffer:
+			if set := s.decor[memberKey{v[1], decorDescriptorSet}]; set != 0 {
+				return nil, fmt.Errorf("%s is in set %d: only set 0 is bound", s.names[id], set)
+			}
+			b := binding{name: s.names[id], fields: s.fields(id)}
+			b.read = !s.everyMember(id, v[1], decorNonReadable)
+			b.write = !s.everyMember(id, v[1], decorNonWritable)
+			byNumber[s.decor[memberKey{v[1], decorBinding}]] = b
+		}
+	}
+	for i := uint32(0); i < uint32(len(byNumber)); i++ {
+		b, ok := byNumber[i]
+		if !ok {
+			return nil, fmt.Errorf("bindings are not numbered without gaps: no %d", i)
+		}
+		m.bindings = append(m.bindings, b)
+	}
+	for key, specID := range s.decor {
+		if key.member == decorSpecID {
+			m.specIDs[s.names[key.id]] = specID
+		}
+	}
+	return m, nil
+}
+
+// everyMember reports whether a block's variable or all of its members are
+// decorated so.
+func (s *spirv) everyMember(block, variable, decoration uint32) bool {
+	if _, ok := s.decor[memberKey{variable, decoration}]; ok {
+		return true
+	}
+	for i := range s.types[block].args {
+		if _, ok := s.memberDecor[[3]uint32{block, uint32(i), decoration}]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// fields lists the scalar members of a block up to its first member of
+// unknown size.
+func (s *spirv) fields(block uint32) []field {
+	var list []field
+	for i, t := range s.types[block].args {
+		key := memberKey{block, uint32(i)}
+		kind, n := s.scalars(t)
+		if n == 0 {
+			break
+		}
+		offset := s.memberDecor[[3]uint32{block, uint32(i), decorOffset}]
+		for j := range n {
+			list = append(list, field{s.memberNames[key], offset + 4*j, kind})
+		}
+	}
+	return list
+}
+
+// scalars says what 4-byte scalars a type consists of; none if it is of
+// another kind.
+func (s *spirv) scalars(id uint32) (Type, uint32) {
+	t := s.types[id]
+	switch t.op {
+	case opTypeFloat:
+		if t.args[0] == 32 {
+			return F32, 1
+		}
+	case opTypeInt:
+		if t.args[0] == 32 && t.args[1] == 0 {
+			return U32, 1
+		} else if t.args[0] == 32 {
+			return I32, 1
+		}
+	case opTypeVector:
+		kind, n := s.scalars(t.args[0])
+		return kind, n * t.args[1]
+	case opTypeArray:
+		kind, n := s.scalars(t.args[0])
+		return kind, n * s.constants[t.args[1]]
+	}
+	return F32, 0
+}
+
+// text reads a literal string.
+func text(w []uint32) string {
+	var b []byte
+	for _, x := range w {
+		for range 4 {
+			if byte(x) == 0 {
+				return string(b)
+			}
+			b = append(b, byte(x))
+			x >>= 8
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,230 @@
+package dino
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Flag describes one setting: the command line, the YAML file, the help and
+// the documentation's table are all made from it.
+type Flag struct {
+	Name      string // on the command line (with two dashes) and in YAML
+	Group     string
+	Default   string
+	Reference string // the reference trainer's flag, "" where it has none
+	Usage     string
+	Neutral   bool // changing it does not change what a run computes
+
+	field func(*Config) any
+}
+
+// Value gives access to the flag's field of c. It implements flag.Value.
+func (f Flag) Value(c *Config) Value { return Value{f.field(c)} }
+
+const (
+	groupModel   = "model"
+	groupHead    = "head"
+	groupTeacher = "teacher and loss"
+	groupCrops   = "crops"
+	groupOptim   = "optimization"
+	groupRun     = "run"
+)
+
+// Flags is the table of all settings, in the order in which they are shown.
+var Flags = []Flag{
+	{Name: "arch", Group: groupModel, Default: "vit_small", Reference: "arch",
+		Usage: "backbone: vit_tiny, vit_small or vit_base", field: func(c *Config) any { return &c.Arch }},
+	{Name: "patch-size", Group: groupModel, Default: "16", Reference: "patch_size",
+		Usage: "side of a patch in pixels, 4 to 32; smaller is better and slower", field: func(c *Config) any { return &c.PatchSize }},
+	{Name: "dim", Group: groupModel, Default: "0",
+		Usage: "width of the backbone; 0 takes it from --arch", field: func(c *Config) any { return &c.Dim }},
+	{Name: "depth", Group: groupModel, Default: "0",
+		Usage: "blocks of the backbone; 0 takes it from --arch", field: func(c *Config) any { return &c.Depth }},
+	{Name: "heads", Group: groupModel, Default: "0",
+		Usage: "attention heads; 0 takes it from --arch", field: func(c *Config) any { return &c.Heads }},
+	{Name: "drop-path-rate", Group: groupModel, Default: "0.1", Reference: "drop_path_rate",
+		Usage: "stochastic depth of the student, rising linearly to this at the last block", field: func(c *Config) any { return &c.DropPathRate }},
+
+	{Name: "out-dim", Group: groupHead, Default: "65536", Reference: "out_dim",
+		Usage: "K, the prototypes (outputs of the head)", field: func(c *Config) any { return &c.OutDim }},
+	{Name: "norm-last-layer", Group: groupHead, Default: "true", Reference: "norm_last_layer",
+		Usage: "keep the last layer's weight norm at 1; false learns better but is less stable", field: func(c *Config) any { return &c.NormLastLayer }},
+	{Name: "head-hidden-dim", Group: groupHead, Default: "2048",
+		Usage: "width of the head's hidden layers", field: func(c *Config) any { return &c.HeadHiddenDim }},
+	{Name: "head-bottleneck-dim", Group: groupHead, Default: "256",
+		Usage: "width of the head's bottleneck", field: func(c *Config) any { return &c.HeadBottleneckDim }},
+	{Name: "head-layers", Group: groupHead, Default: "3",
+		Usage: "layers of the head before the prototypes", field: func(c *Config) any { return &c.HeadLayers }},
+
+	{Name: "momentum-teacher", Group: groupTeacher, Default: "0.996", Reference: "momentum_teacher",
+		Usage: "EMA momentum of the teacher at the start, rising to 1; with small batches use more, as 0.9995 for 256", field: func(c *Config) any { return &c.MomentumTeacher }},
+	{Name: "warmup-teacher-temp", Group: groupTeacher, Default: "0.04", Reference: "warmup_teacher_temp",
+		Usage: "teacher temperature at the start", field: func(c *Config) any { return &c.WarmupTeacherTemp }},
+	{Name: "teacher-temp", Group: groupTeacher, Default: "0.04", Reference: "teacher_temp",
+		Usage: "teacher temperature after its warm-up; above 0.07 is unstable", field: func(c *Config) any { return &c.TeacherTemp }},
+	{Name: "warmup-teacher-temp-epochs", Group: groupTeacher, Default: "0", Reference: "warmup_teacher_temp_epochs",
+		Usage: "epochs of the temperature's warm-up", field: func(c *Config) any { return &c.WarmupTeacherTempEpochs }},
+	{Name: "student-temp", Group: groupTeacher, Default: "0.1",
+		Usage: "student temperature", field: func(c *Config) any { return &c.StudentTemp }},
+	{Name: "center-momentum", Group: groupTeacher, Default: "0.9",
+		Usage: "EMA momentum of the center", field: func(c *Config) any { return &c.CenterMomentum }},
+
+	{Name: "image-size", Group: groupCrops, Default: "224",
+		Usage: "side of a global crop in pixels", field: func(c *Config) any { return &c.ImageSize }},
+	{Name: "local-size", Group: groupCrops, Default: "96",
+		Usage: "side of a local crop in pixels", field: func(c *Config) any { return &c.LocalSize }},
+	{Name: "global-crops-scale", Group: groupCrops, Default: "0.4,1", Reference: "global_crops_scale",
+		Usage: "smallest and largest part of the image's area in a global crop", field: func(c *Config) any { return &c.GlobalCropsScale }},
+	{Name: "local-crops-number", Group: groupCrops, Default: "8", Reference: "local_crops_number",
+		Usage: "local crops of an image; 0 trains on the two global ones", field: func(c *Config) any { return &c.LocalCropsNumber }},
+	{Name: "local-crops-scale", Group: groupCrops, Default: "0.05,0.4", Reference: "local_crops_scale",
+		Usage: "smallest and largest part of the image's area in a local crop", field: func(c *Config) any { return &c.LocalCropsScale }},
+
+	{Name: "optimizer", Group: groupOptim, Default: "adamw", Reference: "optimizer",
+		Usage: "adamw", field: func(c *Config) any { return &c.Optimizer }},
+	{Name: "batch-size", Group: groupOptim, Default: "64", Reference: "batch_size_per_gpu",
+		Usage: "images on the device at a time", field: func(c *Config) any { return &c.BatchSize }},
+	{Name: "accumulate", Group: groupOptim, Default: "1",
+		Usage: "batches per optimizer step; the same result as one batch of all their images", field: func(c *Config) any { return &c.Accumulate }},
+	{Name: "epochs", Group: groupOptim, Default: "100", Reference: "epochs",
+		Usage: "passes over the data; all schedules end with them", field: func(c *Config) any { return &c.Epochs }},
+	{Name: "lr", Group: groupOptim, Default: "0.0005", Reference: "lr",
+		Usage: "peak learning rate for 256 images per step; scaled by batch-size × accumulate / 256", field: func(c *Config) any { return &c.LR }},
+	{Name: "warmup-epochs", Group: groupOptim, Default: "10", Reference: "warmup_epochs",
+		Usage: "epochs of linear learning rate warm-up", field: func(c *Config) any { return &c.WarmupEpochs }},
+	{Name: "min-lr", Group: groupOptim, Default: "1e-06", Reference: "min_lr",
+		Usage: "learning rate at the end, not scaled", field: func(c *Config) any { return &c.MinLR }},
+	{Name: "weight-decay", Group: groupOptim, Default: "0.04", Reference: "weight_decay",
+		Usage: "weight decay at the start", field: func(c *Config) any { return &c.WeightDecay }},
+	{Name: "weight-decay-end", Group: groupOptim, Default: "0.4", Reference: "weight_decay_end",
+		Usage: "weight decay at the end, reached by a cosine", field: func(c *Config) any { return &c.WeightDecayEnd }},
+	{Name: "clip-grad", Group: groupOptim, Default: "3", Reference: "clip_grad",
+		Usage: "largest gradient norm of each parameter tensor; 0 does not clip", field: func(c *Config) any { return &c.ClipGrad }},
+	{Name: "freeze-last-layer", Group: groupOptim, Default: "1", Reference: "freeze_last_layer",
+		Usage: "epochs during which the last layer is kept fixed", field: func(c *Config) any { return &c.FreezeLastLayer }},
+	{Name: "seed", Group: groupOptim, Default: "0", Reference: "seed",
+		Usage: "seed of the weights, the order of the data and all augmentation", field: func(c *Config) any { return &c.Seed }},
+
+	{Name: "data", Group: groupRun, Default: "", Reference: "data_path",
+		Usage: "images: a folder, list file, tar, CIFAR or IDX file, or the built-in set shapes", field: func(c *Config) any { return &c.Data }},
+	{Name: "max-pixels", Group: groupRun, Default: "89478485",
+		Usage: "images of more pixels are skipped unread", field: func(c *Config) any { return &c.MaxPixels }},
+	{Name: "output", Group: groupRun, Default: ".", Reference: "output_dir", Neutral: true,
+		Usage: "folder for checkpoints, config.yaml and log.txt", field: func(c *Config) any { return &c.Output }},
+	{Name: "device", Group: groupRun, Default: "", Neutral: true,
+		Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best", field: func(c *Config) any { return &c.Device }},
+	{Name: "num-workers", Group: groupRun, Default: "0", Reference: "num_workers", Neutral: true,
+		Usage: "goroutines that decode images; 0 is one per core", field: func(c *Config) any { return &c.NumWorkers }},
+	{Name: "max-steps", Group: groupRun, Default: "0", Neutral: true,
+		Usage: "end the run after this many optimizer steps; 0 runs all epochs", field: func(c *Config) any { return &c.MaxSteps }},
+	{Name: "saveckp-freq", Group: groupRun, Default: "20", Reference: "saveckp_freq", Neutral: true,
+		Usage: "keep a numbered checkpoint every so many epochs; 0 keeps none", field: func(c *Config) any { return &c.SaveCkpFreq }},
+	{Name: "checkpoint-every", Group: groupRun, Default: "0", Neutral: true,
+		Usage: "write the checkpoint every so many optimizer steps, besides the end of every epoch; 0 does not", field: func(c *Config) any { return &c.CheckpointEvery }},
+	{Name: "knn-every", Group: groupRun, Default: "10", Neutral: true,
+		Usage: "measure the teacher by k-NN every so many epochs where labels exist; 0 never", field: func(c *Config) any { return &c.KNNEvery }},
+	{Name: "knn-train", Group: groupRun, Default: "", Neutral: true,
+		Usage: "labelled images whose features are the k-NN's neighbours; empty takes --data", field: func(c *Config) any { return &c.KNNTrain }},
+	{Name: "knn-test", Group: groupRun, Default: "", Neutral: true,
+		Usage: "labelled images on which the k-NN is measured; empty holds out a part of --knn-train", field: func(c *Config) any { return &c.KNNTest }},
+}
+
+// FlagNamed returns the flag of that name.
+func FlagNamed(name string) (Flag, bool) {
+	for _, f := range Flags {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Flag{}, false
+}
+
+// Scale is a range of a crop's share of the image's area.
+type Scale struct{ Min, Max float64 }
+
+// Value sets and prints one field of a Config. It implements flag.Value and
+// the generic flag value of urfave/cli.
+type Value struct{ field any }
+
+// Get returns the field's value: a string, int, uint64, float64, bool or Scale.
+func (v Value) Get() any {
+	switch p := v.field.(type) {
+	case *string:
+		return *p
+	case *int:
+		return *p
+	case *uint64:
+		return *p
+	case *float64:
+		return *p
+	case *bool:
+		return *p
+	case *Scale:
+		return *p
+	}
+	return nil
+}
+
+// String formats the value so that Set reads it back exactly.
+func (v Value) String() string {
+	switch x := v.Get().(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	case Scale:
+		return strconv.FormatFloat(x.Min, 'g', -1, 64) + "," + strconv.FormatFloat(x.Max, 'g', -1, 64)
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+// Set parses text into the field, which keeps its value on an error.
+func (v Value) Set(text string) error {
+	switch p := v.field.(type) {
+	case *string:
+		*p = text
+		return nil
+	case *int:
+		return parse(p, text, "a whole number", strconv.Atoi)
+	case *uint64:
+		return parse(p, text, "a whole number from 0", func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
+	case *float64:
+		return parse(p, text, "a number", parseFinite)
+	case *bool:
+		return parse(p, text, "true or false", strconv.ParseBool)
+	case *Scale:
+		return parse(p, text, "two numbers such as 0.4,1", parseScale)
+	}
+	return errors.New("no such setting")
+}
+
+func parse[T any](p *T, text, want string, parser func(string) (T, error)) error {
+	x, err := parser(text)
+	if err != nil {
+		return fmt.Errorf("%q is not %s", text, want)
+	}
+	*p = x
+	return nil
+}
+
+func parseFinite(text string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+		err = strconv.ErrRange
+	}
+	return x, err
+}
+
+func parseScale(text string) (Scale, error) {
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	if len(parts) != 2 {
+		return Scale{}, strconv.ErrSyntax
+	}
+	low, err1 := parseFinite(parts[0])
+	high, err2 := parseFinite(parts[1])
+	return Scale{low, high}, errors.Join(err1, err2)
+}

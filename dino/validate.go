@@ -1,0 +1,146 @@
+package dino
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Validate checks that the settings make sense alone and together. It reports
+// every mistake, one line each: the flag, its value and what to do.
+func (c Config) Validate() error {
+	v := validator{config: &c}
+	v.model()
+	v.head()
+	v.crops()
+	v.optimization()
+	for _, name := range []string{"num-workers", "max-steps", "saveckp-freq", "checkpoint-every", "knn-every"} {
+		v.atLeast(name, 0)
+	}
+	v.atLeast("max-pixels", 1)
+	return errors.Join(v.errs...)
+}
+
+type validator struct {
+	config *Config
+	errs   []error
+}
+
+// require records a mistake unless ok.
+func (v *validator) require(ok bool, name, remedy string, args ...any) {
+	if ok {
+		return
+	}
+	f, _ := FlagNamed(name)
+	v.errs = append(v.errs, fmt.Errorf("--%s %s: %s", name, f.Value(v.config), fmt.Sprintf(remedy, args...)))
+}
+
+func (v *validator) number(name string) float64 {
+	f, _ := FlagNamed(name)
+	switch x := f.Value(v.config).Get().(type) {
+	case int:
+		return float64(x)
+	case float64:
+		return x
+	}
+	return 0
+}
+
+func (v *validator) atLeast(name string, low int) bool {
+	ok := v.number(name) >= float64(low)
+	v.require(ok, name, "must be at least %d", low)
+	return ok
+}
+
+func (v *validator) positive(name string) {
+	v.require(v.number(name) > 0, name, "must be above 0")
+}
+
+func (v *validator) within(name string, low, high float64) {
+	x := v.number(name)
+	v.require(x >= low && x <= high, name, "must be from %g to %g", low, high)
+}
+
+func (v *validator) model() {
+	c := v.config
+	names := make([]string, len(Archs))
+	for i, a := range Archs {
+		names[i] = a.Name
+	}
+	v.require(slices.Contains(names, c.Arch), "arch", "unknown; use one of %s", strings.Join(names, ", "))
+	for _, name := range []string{"dim", "depth", "heads"} {
+		v.atLeast(name, 0)
+	}
+	dim, _, heads := c.Backbone()
+	if dim > 0 && heads > 0 && dim%heads != 0 {
+		name := "heads"
+		if c.Heads == 0 {
+			name = "dim"
+		}
+		v.require(false, name, "width %d cannot be shared by %d heads; choose --dim and --heads so that it divides", dim, heads)
+	}
+	v.within("patch-size", 4, 32)
+	v.require(c.DropPathRate >= 0 && c.DropPathRate < 1, "drop-path-rate", "must be from 0 to below 1")
+}
+
+func (v *validator) head() {
+	v.atLeast("out-dim", 2)
+	v.atLeast("head-hidden-dim", 1)
+	v.atLeast("head-bottleneck-dim", 1)
+	v.atLeast("head-layers", 1)
+	v.within("momentum-teacher", 0, 1)
+	v.within("center-momentum", 0, 1)
+	for _, name := range []string{"warmup-teacher-temp", "teacher-temp", "student-temp"} {
+		v.positive(name)
+	}
+	if v.atLeast("warmup-teacher-temp-epochs", 0) {
+		v.require(v.config.WarmupTeacherTempEpochs <= v.config.Epochs, "warmup-teacher-temp-epochs",
+			"must not exceed --epochs %d", v.config.Epochs)
+	}
+}
+
+func (v *validator) crops() {
+	c := v.config
+	v.atLeast("local-crops-number", 0)
+	v.scale("global-crops-scale", c.GlobalCropsScale)
+	v.side("image-size", c.ImageSize)
+	if c.LocalCropsNumber > 0 {
+		v.scale("local-crops-scale", c.LocalCropsScale)
+		v.side("local-size", c.LocalSize)
+	}
+}
+
+func (v *validator) scale(name string, s Scale) {
+	v.require(s.Min > 0 && s.Min <= s.Max && s.Max <= 1, name, "must be two rising numbers above 0 and up to 1, such as 0.4,1")
+}
+
+// side checks that a crop is made of whole patches.
+func (v *validator) side(name string, size int) {
+	patch := v.config.PatchSize
+	if !v.atLeast(name, 1) || patch < 1 || size%patch == 0 {
+		return
+	}
+	below, above := size/patch*patch, (size/patch+1)*patch
+	if below == 0 {
+		v.require(false, name, "must be a multiple of --patch-size %d; use %d", patch, above)
+		return
+	}
+	v.require(false, name, "must be a multiple of --patch-size %d; use %d or %d", patch, below, above)
+}
+
+func (v *validator) optimization() {
+	c := v.config
+	v.require(c.Optimizer == "adamw", "optimizer", "only adamw is offered")
+	for _, name := range []string{"batch-size", "accumulate", "epochs"} {
+		v.atLeast(name, 1)
+	}
+	v.positive("lr")
+	for _, name := range []string{"min-lr", "weight-decay", "weight-decay-end", "clip-grad", "freeze-last-layer"} {
+		v.atLeast(name, 0)
+	}
+	if v.atLeast("warmup-epochs", 0) {
+		v.require(c.WarmupEpochs <= c.Epochs, "warmup-epochs",
+			"must not exceed --epochs %d; lower it or train longer", c.Epochs)
+	}
+}

@@ -47,4 +47,3 @@ func TestNoGrad(t *testing.T) {
 		t.Error("no gradient is needed outside NoGrad")
 	}
 }
-

@@ -1,0 +1,72 @@
+package op
+
+import (
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+)
+
+// Param is a weight tensor of a model: its state-dict name, its shape and how
+// it starts.
+type Param struct {
+	Name  string
+	Shape []int
+	Init  Init
+}
+
+// Init fills a weight tensor with its starting values.
+type Init func(r *rand.Rand, w []float32)
+
+// Len is the number of elements.
+func (p Param) Len() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Values draws the starting values of p. They depend on the seed and the name
+// only, not on what other parameters there are.
+func (p Param) Values(seed uint64) []float32 {
+	h := fnv.New64a()
+	h.Write([]byte(p.Name))
+	w := make([]float32, p.Len())
+	p.Init(rand.New(rand.NewPCG(seed, h.Sum64())), w)
+	return w
+}
+
+// Constant starts every element with v.
+func Constant(v float32) Init {
+	return func(_ *rand.Rand, w []float32) {
+		for i := range w {
+			w[i] = v
+		}
+	}
+}
+
+// TruncNormal draws from N(0, std²) within [-2, 2] (PyTorch's trunc_normal_,
+// whose bounds are absolute).
+func TruncNormal(std float64) Init {
+	return func(r *rand.Rand, w []float32) {
+		for i := range w {
+			v := r.NormFloat64() * std
+			for math.Abs(v) > 2 {
+				v = r.NormFloat64() * std
+			}
+			w[i] = float32(v)
+		}
+	}
+}
+
+// FanIn draws from U(-1/√n, 1/√n) for n inputs: PyTorch's default for the
+// weights and biases of linear and convolution layers (kaiming_uniform_ with
+// a = √5).
+func FanIn(n int) Init {
+	bound := 1 / math.Sqrt(float64(n))
+	return func(r *rand.Rand, w []float32) {
+		for i := range w {
+			w[i] = float32((2*r.Float64() - 1) * bound)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layers is the import order of the house: a package may import only from
+// layers above its own line, or from its own. Tests may look further down.
+var layers = [][]string{
+	{"shaders"},
+	{"gpu/internal/vk"},
+	{"gpu"},
+	{"gpu/gputest", "gpu/op", "gpu/ref"},
+	{"vit"},
+	{"dino/safetensors", "dino/data", "dino/eval"},
+	{"dino"},
+	{"cmd", "bench"},
+}
+
+func layer(pkg string) int {
+	for depth := len(layers) - 1; depth >= 0; depth-- {
+		if slices.ContainsFunc(layers[depth], func(p string) bool {
+			return pkg == p || strings.HasPrefix(pkg, p+"/")
+		}) {
+			return depth
+		}
+	}
+	return -1
+}
+
+// TestImportOrder keeps imports going one way only, as go/build's own test of
+// the standard library does.
+func TestImportOrder(t *testing.T) {
+	root := filepath.Join("..", "..")
+	seen := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		from := layer(filepath.ToSlash(rel))
+		if from < 0 {
+			t.Errorf("%s: the package has no place in the import order", rel)
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if pkg, ours := strings.CutPrefix(imported, "dino-vk/"); ours {
+				seen++
+				if to := layer(pkg); to > from {
+					t.Errorf("%s imports %s, which lies above it", rel, pkg)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen == 0 {
+		t.Error("no import of the project was seen")
+	}
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Install through apt what building and testing need and this machine lacks.
+# "setup.sh torch" adds the PyTorch that bench-torch compares with.
+set -eu
+want="gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers"
+[ "${1:-}" = torch ] && want="$want python3-torch python3-numpy libopenblas0-pthread"
+missing=""
+for p in $want; do
+	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+if ! command -v apt-get >/dev/null; then
+	echo "setup: not a Debian or Ubuntu system; install:$missing" >&2
+	exit 1
+fi
+sudo=""
+[ "$(id -u)" = 0 ] || sudo="sudo"
+echo "setup: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null

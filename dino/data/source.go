@@ -3,7 +3,6 @@ package data
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // Image is a picture of W x H pixels: 8-bit RGB, interleaved, row-major, so
@@ -18,25 +17,62 @@ type Image struct {
 type Source interface {
 	// Len is the number of pictures.
 	Len() int
-	// Name tells people which picture i is; it is unique but for repeats in a
-	// list file.
+	// Name tells people which picture i is.
 	Name(i int) string
 	// Label is picture i's index into Classes, or -1 where it has none.
 	Label(i int) int
-	// Classes are the names of the classes, sorted; empty without labels.
+	// Classes are the names of the classes, in order; empty without labels.
 	Classes() []string
 	// Decode reads picture i. Its errors name the picture.
 	Decode(ctx context.Context, i int) (Image, error)
 	Close() error
 }
 
+// Set is an opened Source of which the headers have been read.
+type Set struct {
+	Source
+	// Area is the largest W*H that Decode returns: it sizes staging memory.
+	Area int
+	// Skipped says of every file that was left out which it is, why, and what
+	// would help.
+	Skipped []error
+}
+
 // ErrNoImages is wrapped by the error for a path without one readable picture.
 var ErrNoImages = errors.New("no readable picture")
 
-// Skip is a file that was left out, and why.
-type Skip struct {
-	Name string
-	Err  error
+// Options bound what opening and decoding may take. The zero value stands for
+// the defaults.
+type Options struct {
+	// Area is the largest W*H of a decoded picture (default 512*512). Larger
+	// ones are shrunk to it, antialiased, with their aspect kept.
+	Area int
+	// MaxPixels is the most pixels a file's header may claim (default 100
+	// million), and the most that are decoded at one time by all workers.
+	MaxPixels int
+	// Workers read headers in parallel (default: one per CPU).
+	Workers int
+	// Progress, if set, is told now and then how many headers of how many have
+	// been read. It may be called from several goroutines.
+	Progress func(done, total int)
 }
 
-func (s Skip) String() string { return fmt.Sprintf("%s: %v", s.Name, s.Err) }
+// LabelsIn gives each picture of src its index into classes, the classes of
+// another set, by name; -1 where the picture has no label or classes lack it.
+func LabelsIn(src Source, classes []string) []int {
+	index := make(map[string]int, len(classes))
+	for i, name := range classes {
+		index[name] = i
+	}
+	own := src.Classes()
+	labels := make([]int, src.Len())
+	for i := range labels {
+		labels[i] = -1
+		if l := src.Label(i); l >= 0 {
+			if j, ok := index[own[l]]; ok {
+				labels[i] = j
+			}
+		}
+	}
+	return labels
+}

@@ -1,0 +1,156 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif"  // registers the format
+	_ "image/jpeg" // registers the format
+	_ "image/png"  // registers the format
+	"io"
+	"io/fs"
+
+	"github.com/bep/imagemeta"
+	_ "golang.org/x/image/bmp"  // registers the format
+	_ "golang.org/x/image/tiff" // registers the format
+	_ "golang.org/x/image/webp" // registers the format
+)
+
+// formats are the picture formats understood, as errors name them.
+const formats = "JPEG, PNG, GIF, BMP, TIFF, WebP"
+
+// header is what a picture file claims to be, before orientation.
+type header struct {
+	format string // as package image registers it
+	w, h   int
+}
+
+// readHeader reads a picture's header and nothing more, and refuses one that
+// claims no pixels or more than maxPixels.
+func readHeader(r io.Reader, maxPixels int) (h header, err error) {
+	defer guard(&err)
+	c, format, err := image.DecodeConfig(r)
+	if err != nil {
+		return header{}, err
+	}
+	if c.Width <= 0 || c.Height <= 0 {
+		return header{}, fmt.Errorf("%s header claims %d x %d pixels: remove the file", format, c.Width, c.Height)
+	}
+	if c.Width > maxPixels/c.Height {
+		return header{}, fmt.Errorf("%s header claims %d x %d pixels, more than the limit of %d: shrink or remove the file, or raise the limit",
+			format, c.Width, c.Height, maxPixels)
+	}
+	return header{format, c.Width, c.Height}, nil
+}
+
+// decodeFile decodes a whole picture file with header h into upright RGB of at
+// most area pixels.
+func decodeFile(file []byte, h header, area int) (img Image, err error) {
+	defer guard(&err)
+	if h.format == "gif" {
+		file = keepTransparentColour(file)
+	}
+	m, _, err := image.Decode(bytes.NewReader(file))
+	if err != nil {
+		return Image{}, err
+	}
+	if h.format == "gif" {
+		m = onScreen(m.(*image.Paletted), h)
+	}
+	if b := m.Bounds(); b.Dx() != h.w || b.Dy() != h.h {
+		return Image{}, fmt.Errorf("%s of %d x %d pixels whose header claims %d x %d: remove the file", h.format, b.Dx(), b.Dy(), h.w, h.h)
+	}
+	return upright(toRGB(m, area), orientation(file, h.format)), nil
+}
+
+// orientation reads the EXIF tag Orientation: 1 to 8, and 1 (upright) where
+// there is none or the metadata is damaged, which never costs the picture.
+func orientation(file []byte, format string) int {
+	kind, ok := map[string]imagemeta.ImageFormat{
+		"jpeg": imagemeta.JPEG, "png": imagemeta.PNG, "tiff": imagemeta.TIFF, "webp": imagemeta.WebP,
+	}[format]
+	if !ok {
+		return 1
+	}
+	o := 1
+	isOrientation := func(t imagemeta.TagInfo) bool { return t.Tag == "Orientation" && t.Namespace == "IFD0" }
+	// What was found before the metadata broke off still counts.
+	_, _ = imagemeta.Decode(imagemeta.Options{
+		R: bytes.NewReader(file), ImageFormat: kind, Sources: imagemeta.EXIF,
+		ShouldHandleTag: isOrientation,
+		HandleTag: func(t imagemeta.TagInfo) error {
+			if v, ok := t.Value.(uint16); ok && v >= 1 && v <= 8 {
+				o = int(v)
+			}
+			return imagemeta.ErrStopWalking
+		},
+	})
+	return o
+}
+
+// keepTransparentColour returns the GIF with its first frame's transparency
+// switched off: package gif would forget which colour the transparent index
+// has, and that colour is what dropping alpha leaves.
+func keepTransparentColour(file []byte) []byte {
+	const headerLen, extension, graphicControl = 13, 0x21, 0xf9
+	if len(file) < headerLen {
+		return file
+	}
+	p := headerLen
+	if flags := file[10]; flags&0x80 != 0 { // global colour table
+		p += 3 << (flags&7 + 1)
+	}
+	for p+3 < len(file) && file[p] == extension {
+		if file[p+1] == graphicControl {
+			file = bytes.Clone(file)
+			file[p+3] &^= 1
+			return file
+		}
+		for p += 2; p < len(file) && file[p] != 0; { // sub-blocks, each led by its length
+			p += 1 + int(file[p])
+		}
+		p++
+	}
+	return file
+}
+
+// onScreen lays a GIF's first frame, which may be smaller, on its logical
+// screen, the rest of which has the palette's first colour.
+func onScreen(frame *image.Paletted, h header) *image.Paletted {
+	screen := image.NewPaletted(image.Rect(0, 0, h.w, h.h), frame.Palette)
+	if frame.Rect == screen.Rect {
+		return frame
+	}
+	for y := frame.Rect.Min.Y; y < frame.Rect.Max.Y; y++ {
+		copy(screen.Pix[screen.PixOffset(frame.Rect.Min.X, y):], frame.Pix[frame.PixOffset(frame.Rect.Min.X, y):][:frame.Rect.Dx()])
+	}
+	return screen
+}
+
+// guard turns a panic of a decoder into an error.
+func guard(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the decoder failed (%v): remove the file", p)
+	}
+}
+
+// named adds to an error of a picture which picture it is and what would help.
+func named(name string, err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		err = file.Err // name already says which file
+	}
+	remedy := ""
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		remedy = " (understood are " + formats + "): convert or remove it"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		remedy = ": the file is cut short, copy it again or remove it"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = ": make it readable for this user"
+	case errors.Is(err, fs.ErrNotExist):
+		remedy = ": correct the name or remove it from the list"
+	}
+	return fmt.Errorf("%s: %w%s", name, err, remedy)
+}

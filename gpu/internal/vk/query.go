@@ -1,0 +1,210 @@
+package vk
+
+import (
+	"unsafe"
+
+	vulkan "github.com/vulkan-go/vulkan"
+)
+
+// Structure types that are newer than the binding.
+const (
+	typeFeatures2                    = 1000059000
+	typeProperties2                  = 1000059001
+	typeMemoryProperties2            = 1000059006
+	typeIDProperties                 = 1000071004
+	typeFloat16Int8Features          = 1000082000
+	type16BitStorageFeatures         = 1000083000
+	typeSubgroupProperties           = 1000094000
+	typeBfloat16Features             = 1000141000
+	typeMaintenance3Properties       = 1000168000
+	type8BitStorageFeatures          = 1000177000
+	typeDriverProperties             = 1000196000
+	typeTimelineSemaphoreFeatures    = 1000207000
+	typeMemoryModelFeatures          = 1000211000
+	typeSubgroupSizeProperties       = 1000225000
+	typeSubgroupSizeFeatures         = 1000225002
+	typeMemoryBudgetProperties       = 1000237000
+	typeBufferDeviceAddressFeatures  = 1000257000
+	typeIntegerDotProductFeatures    = 1000280000
+	typeMaintenance4Properties       = 1000413001
+	typeCooperativeMatrixFeatures    = 1000506000
+	memoryPropertiesBytes            = 520
+	coreFeatures                     = 55
+	featureFloat64, featureInt64     = 39, 40
+	featureInt16                     = 41
+	driverNameBytes, driverInfoBytes = 256, 256
+)
+
+// chain links structures through their pNext fields.
+type chain struct {
+	arena Arena
+	tail  *header
+}
+
+type header struct {
+	sType uint32
+	pNext uintptr
+}
+
+// link appends a structure of the given type, a header and then a T.
+func link[T any](c *chain, sType uint32) *T {
+	s := New[struct {
+		header
+		body T
+	}](&c.arena)
+	s.sType = sType
+	if c.tail != nil {
+		c.tail.pNext = Addr(s)
+	}
+	c.tail = &s.header
+	return &s.body
+}
+
+// Properties are a physical device's properties beyond Vulkan 1.0.
+type Properties struct {
+	DeviceUUID, DriverUUID   [16]byte
+	DriverName, DriverInfo   string
+	SubgroupSize             uint32
+	MinSubgroup, MaxSubgroup uint32 // equal to SubgroupSize where it cannot vary
+	MaxAllocation            uint64 // bytes of one vkAllocateMemory
+	MaxBuffer                uint64 // bytes of one buffer; MaxAllocation where the driver does not say
+}
+
+// Support says what a physical device knows: its API version (at least 1.1)
+// and extensions.
+type Support struct {
+	Version    uint32
+	Extensions map[string]bool
+}
+
+// has reports an extension, or the core version that took it in.
+func (s Support) has(extension string, major, minor int) bool {
+	return s.Extensions[extension] || major > 0 && s.Version >= vulkan.MakeVersion(major, minor, 0)
+}
+
+// Properties queries a physical device of API version 1.1 or newer.
+func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Properties {
+	var c chain
+	defer c.arena.Free()
+	type properties [103]uint64 // VkPhysicalDeviceProperties
+	first := link[properties](&c, typeProperties2)
+	id := link[struct {
+		deviceUUID, driverUUID [16]byte
+		luid                   [8]byte
+		nodeMask, luidValid    uint32
+	}](&c, typeIDProperties)
+	subgroup := link[struct{ size, stages, operations, quad uint32 }](&c, typeSubgroupProperties)
+	m3 := link[struct {
+		maxPerSet     uint32
+		maxAllocation uint64
+	}](&c, typeMaintenance3Properties)
+	type driverProperties struct {
+		id          uint32
+		name        [driverNameBytes]byte
+		info        [driverInfoBytes]byte
+		conformance [4]byte
+	}
+	driver := new(driverProperties)
+	if s.has("VK_KHR_driver_properties", 1, 2) {
+		driver = link[driverProperties](&c, typeDriverProperties)
+	}
+	type sizeProperties struct{ min, max, maxSubgroups, stages uint32 }
+	size := new(sizeProperties)
+	if s.has("VK_EXT_subgroup_size_control", 1, 3) {
+		size = link[sizeProperties](&c, typeSubgroupSizeProperties)
+	}
+	buffer := new(uint64)
+	if s.has("VK_KHR_maintenance4", 1, 3) {
+		buffer = link[uint64](&c, typeMaintenance4Properties)
+	}
+	in.call("vkGetPhysicalDeviceProperties2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(first)))
+	p := Properties{
+		DeviceUUID: id.deviceUUID, DriverUUID: id.driverUUID,
+		DriverName: cstring(driver.name[:]), DriverInfo: cstring(driver.info[:]),
+		SubgroupSize: subgroup.size, MinSubgroup: size.min, MaxSubgroup: size.max,
+		MaxAllocation: m3.maxAllocation, MaxBuffer: *buffer,
+	}
+	if p.MinSubgroup == 0 {
+		p.MinSubgroup, p.MaxSubgroup = p.SubgroupSize, p.SubgroupSize
+	}
+	if p.MaxBuffer == 0 {
+		p.MaxBuffer = p.MaxAllocation
+	}
+	return p
+}
+
+// bodyHeader is the address of the structure that a body from link is in.
+func bodyHeader[T any](body *T) uintptr {
+	return Addr(body) - unsafe.Sizeof(header{})
+}
+
+// cstring is the text before the first zero byte.
+func cstring(b []byte) string {
+	for i, c := range b {
+		if c == 0 {
+			return string(b[:i])
+		}
+	}
+	return string(b)
+}
+
+// Features are the optional features this program knows of.
+type Features struct {
+	Float64, Int64, Int16 bool
+	Storage16, Storage8   bool // 16- and 8-bit elements in storage buffers
+	Float16, Int8         bool // arithmetic in shaders
+	BFloat16              bool
+	TimelineSemaphore     bool
+	BufferDeviceAddress   bool
+	SubgroupSizeControl   bool
+	FullSubgroups         bool
+	MemoryModel           bool
+	CooperativeMatrix     bool
+	IntegerDotProduct     bool
+}
+
+// Features queries a physical device of API version 1.1 or newer.
+func (in Instance) Features(device vulkan.PhysicalDevice, s Support) Features {
+	var c chain
+	defer c.arena.Free()
+	core := link[[coreFeatures]uint32](&c, typeFeatures2)
+	storage16 := link[[4]uint32](&c, type16BitStorageFeatures)
+	optional := func(sType uint32, extension string, major, minor int) *[4]uint32 {
+		if !s.has(extension, major, minor) {
+			return new([4]uint32)
+		}
+		return link[[4]uint32](&c, sType)
+	}
+	storage8 := optional(type8BitStorageFeatures, "VK_KHR_8bit_storage", 1, 2)
+	float16 := optional(typeFloat16Int8Features, "VK_KHR_shader_float16_int8", 1, 2)
+	bfloat16 := optional(typeBfloat16Features, "VK_KHR_shader_bfloat16", 0, 0)
+	timeline := optional(typeTimelineSemaphoreFeatures, "VK_KHR_timeline_semaphore", 1, 2)
+	address := optional(typeBufferDeviceAddressFeatures, "VK_KHR_buffer_device_address", 1, 2)
+	subgroup := optional(typeSubgroupSizeFeatures, "VK_EXT_subgroup_size_control", 1, 3)
+	model := optional(typeMemoryModelFeatures, "VK_KHR_vulkan_memory_model", 1, 2)
+	matrix := optional(typeCooperativeMatrixFeatures, "VK_KHR_cooperative_matrix", 0, 0)
+	dot := optional(typeIntegerDotProductFeatures, "VK_KHR_shader_integer_dot_product", 1, 3)
+	in.call("vkGetPhysicalDeviceFeatures2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(core)))
+	return Features{
+		Float64: core[featureFloat64] != 0, Int64: core[featureInt64] != 0, Int16: core[featureInt16] != 0,
+		Storage16: storage16[0] != 0, Storage8: storage8[0] != 0,
+		Float16: float16[0] != 0, Int8: float16[1] != 0, BFloat16: bfloat16[0] != 0,
+		TimelineSemaphore: timeline[0] != 0, BufferDeviceAddress: address[0] != 0,
+		SubgroupSizeControl: subgroup[0] != 0, FullSubgroups: subgroup[1] != 0,
+		MemoryModel: model[0] != 0, CooperativeMatrix: matrix[0] != 0, IntegerDotProduct: dot[0] != 0,
+	}
+}
+
+// MemoryBudget is the memory each heap can still give this process and what
+// the process uses of it, in bytes; ok is false without VK_EXT_memory_budget.
+func (in Instance) MemoryBudget(device vulkan.PhysicalDevice, s Support) (budget, usage [16]uint64, ok bool) {
+	if !s.has("VK_EXT_memory_budget", 0, 0) {
+		return
+	}
+	var c chain
+	defer c.arena.Free()
+	first := link[[memoryPropertiesBytes / 8]uint64](&c, typeMemoryProperties2)
+	b := link[[2][16]uint64](&c, typeMemoryBudgetProperties)
+	_, ok = in.call("vkGetPhysicalDeviceMemoryProperties2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(first)))
+	return b[0], b[1], ok
+}

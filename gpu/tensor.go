@@ -38,6 +38,7 @@ type memory struct {
 	owner any // the *Graph or *Store that it belongs to
 	index int // its number there
 	host  bool
+	guard int64 // bytes of guard band before and behind
 }
 
 // Len is the number of elements.

@@ -1,0 +1,146 @@
+package gpu
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"dino-vk/gpu/internal/vk"
+
+	vulkan "github.com/vulkan-go/vulkan"
+)
+
+// Options choose and configure a device. The zero value takes the best one.
+type Options struct {
+	// Device is an index, a UUID or a part of the name (any case). Empty means
+	// $DINOVK_DEVICE, and without it the best kind of device: discrete,
+	// integrated, virtual, CPU.
+	Device string
+	// Validate loads the Khronos validation layer with synchronization checks;
+	// $DINOVK_VALIDATE=1 does too. See Device.ValidationMessages.
+	Validate bool
+	// Disable masks features, so that a strong device runs the kernels of a
+	// weak one; the names in $DINOVK_DISABLE are added.
+	Disable Features
+}
+
+// Device is an opened Vulkan device with one compute queue. Its methods may
+// be called from several goroutines.
+type Device struct {
+	candidate
+	instance *instance
+	handle   vulkan.Device
+	api      vk.Instance
+
+	queueLock sync.Mutex // vkQueueSubmit needs the queue to itself
+	queue     vulkan.Queue
+
+	transfer  transfer
+	pipelines pipelines
+
+	memory                  sync.Mutex
+	memoryInUse, memoryPeak int64
+
+	messages messages
+}
+
+// messages are the validation layer's, with the ones that came at Close.
+type messages struct {
+	sync.Mutex
+	list []string
+}
+
+// Open opens a device. Errors are ErrNoLoader, ErrNoDevice, or say what the
+// driver refused, each with its remedy where there is one.
+func Open(o Options) (*Device, error) {
+	if o.Device == "" {
+		o.Device = os.Getenv("DINOVK_DEVICE")
+	}
+	if os.Getenv("DINOVK_VALIDATE") == "1" {
+		o.Validate = true
+	}
+	disable, err := ParseFeatures(os.Getenv("DINOVK_DISABLE"))
+	if err != nil {
+		return nil, fmt.Errorf("gpu: DINOVK_DISABLE: %w", err)
+	}
+	in, err := openInstance(o.Validate)
+	if err != nil {
+		return nil, err
+	}
+	d, err := in.open(o.Device, o.Disable|disable)
+	if err != nil {
+		in.close()
+		return nil, fmt.Errorf("gpu: %w", err)
+	}
+	return d, nil
+}
+
+func (in *instance) open(want string, disable Features) (*Device, error) {
+	list, err := in.candidates(disable)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := choose(list, want)
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{candidate: *chosen, instance: in, api: in.api}
+	var r vulkan.Result
+	d.handle, r = in.api.CreateDevice(d.physical, d.family, nil, vk.Features{})
+	if err := check("open "+d.Name, r); err != nil {
+		return nil, err
+	}
+	var queue vulkan.Queue
+	vulkan.GetDeviceQueue(d.handle, d.family, 0, &queue)
+	d.queue = queue
+	if err := d.pipelines.open(d); err != nil {
+		vulkan.DestroyDevice(d.handle, nil)
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close waits for the device, writes the pipeline cache and releases
+// everything. Programs and stores must be closed before.
+func (d *Device) Close() error {
+	if d.handle == nil {
+		return nil
+	}
+	d.queueLock.Lock()
+	err := check("wait for "+d.Name, vulkan.DeviceWaitIdle(d.handle))
+	d.queueLock.Unlock()
+	d.transfer.close()
+	d.pipelines.close(d)
+	vulkan.DestroyDevice(d.handle, nil)
+	d.handle = nil
+	d.messages.Lock()
+	d.messages.list = append(d.messages.list, d.instance.close()...)
+	d.messages.Unlock()
+	return err
+}
+
+// ValidationMessages returns the warnings and errors of the validation layer
+// so far. After Close it also holds what was leaked. Without validation there
+// are none.
+func (d *Device) ValidationMessages() []string {
+	d.messages.Lock()
+	defer d.messages.Unlock()
+	if d.handle != nil && d.instance.messenger != nil {
+		d.messages.list = append(d.messages.list, d.instance.messenger.Take()...)
+	}
+	return append([]string(nil), d.messages.list...)
+}
+
+// Caps is what kernels and plans may count on.
+func (d *Device) Caps() Caps { return d.candidate.Caps }
+
+// Info describes the device.
+func (d *Device) Info() Info { return d.candidate.Info }
+
+// submit gives a recorded command buffer to the queue; fence is signalled
+// when it has run.
+func (d *Device) submit(cmd vulkan.CommandBuffer, fence vulkan.Fence) error {
+	d.queueLock.Lock()
+	defer d.queueLock.Unlock()
+	return check("submit", d.api.QueueSubmit(d.queue, fence, cmd))
+}

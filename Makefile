@@ -15,3 +15,8 @@ setup:
 # Compile the GLSL sources that changed and write the manifest (needs glslang-tools).
 shaders:
 	$(GO) run ./shaders/compile
+
+# Compare with the official implementation's numbers, one line a tensor.
+# DINOVK_REFERENCE names another set than the one in dino/testdata/reference.
+test-reference:
+	$(GO) test -count=1 -v -run '^TestReference' ./dino/...

@@ -7,7 +7,7 @@
 #include "common.glsl"
 
 layout(push_constant) uniform Push { uint rows; uint width; uint accumulate; };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, x)
 ROWS_IN(1, gamma)
 layout(std430, set = 0, binding = 2) readonly buffer Mean { float mean[]; };

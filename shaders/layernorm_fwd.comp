@@ -7,7 +7,7 @@
 #include "common.glsl"
 
 layout(push_constant) uniform Push { uint rows; uint width; float eps; };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, x)
 ROWS_IN(1, gamma)
 ROWS_IN(2, beta)

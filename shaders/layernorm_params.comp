@@ -7,7 +7,7 @@
 #include "common.glsl"
 
 layout(push_constant) uniform Push { uint rows; uint width; uint chunk_rows; uint first_chunk; };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, x)
 layout(std430, set = 0, binding = 1) readonly buffer Mean { float mean[]; };
 layout(std430, set = 0, binding = 2) readonly buffer Rstd { float rstd[]; };

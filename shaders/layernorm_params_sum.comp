@@ -5,7 +5,7 @@
 #include "common.glsl"
 
 layout(push_constant) uniform Push { uint chunks; uint width; uint accumulate_gamma; uint accumulate_beta; };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, sums)
 ROWS_INOUT(1, dgamma)
 ROWS_INOUT(2, dbeta)

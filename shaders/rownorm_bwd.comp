@@ -15,7 +15,7 @@ layout(push_constant) uniform Push {
     uint accumulate_x;
     uint accumulate_gain;
 };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, x)
 layout(std430, set = 0, binding = 1) readonly buffer Gain { float g[]; };
 ROWS_IN(2, dy)

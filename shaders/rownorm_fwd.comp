@@ -7,7 +7,7 @@
 #include "common.glsl"
 
 layout(push_constant) uniform Push { uint rows; uint width; float eps; uint has_gain; };
-#include "lanes.glsl"
+#include "rows.glsl"
 ROWS_IN(0, x)
 layout(std430, set = 0, binding = 1) readonly buffer Gain { float g[]; };
 ROWS_OUT(2, y)

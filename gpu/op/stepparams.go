@@ -13,7 +13,10 @@ type StepParams struct {
 	CenterMomentum      float32
 	CenterMomentumRest  float32
 	ClipGrad            float32 // largest norm of one gradient tensor; 0 = no clipping
-	Beta1, Beta2, Eps   float32 // AdamW
+	Beta1, Beta2        float32 // AdamW
+	Beta1Rest           float32 // 1-beta, formed in float64
+	Beta2Rest           float32
+	Eps                 float32
 	Bias1, Bias2        float32 // 1-beta^t, formed in float64
 	Bias1Last           float32 // the same for the last layer, whose t starts after the freeze
 	Bias2Last           float32

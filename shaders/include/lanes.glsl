@@ -1,88 +1,20 @@
-// Rows of matrices that LANES invocations work on together, four elements (a
-// quad) at a time. A workgroup of 64 holds 64 / LANES rows. One lane a row
-// needs no barrier, which is best on a CPU; many lanes read memory in order,
-// which is best on a GPU.
-//
-// The push constants must be declared before this file is included, with a
-// member `width`, the elements of a row. Rows whose width is no multiple of
-// four are read as if padded with zeros (QUADS = 0).
+// Sums and maxima over groups of LANES invocations of a workgroup of 64. LANES is
+// a power of two; one lane alone needs no barrier, which is best on a CPU.
 #ifndef LANES_GLSL
 #define LANES_GLSL
 
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint LANES = 64; // a power of two, at most 64
-layout(constant_id = 1) const uint QUADS = 1;  // 1: width is a multiple of four
+layout(constant_id = 0) const uint LANES = 64;
 
-// lane numbers the invocations of a row.
+// lane numbers the invocations of a group.
 uint lane() { return gl_LocalInvocationID.x % LANES; }
-
-// rowIndex is the row of this invocation; it may lie beyond the last.
-uint rowIndex() { return groupIndex() * (64 / LANES) + gl_LocalInvocationID.x / LANES; }
-
-// quadCount is the number of quads of a row.
-uint quadCount() { return QUADS != 0 ? width / 4 : (width + 3) / 4; }
-
-// inRow is 1 for the elements of a quad that belong to the row, 0 for padding.
-vec4 inRow(uint quad) {
-    if (QUADS != 0) {
-        return vec4(1);
-    }
-    return vec4(lessThan(uvec4(4 * quad) + uvec4(0, 1, 2, 3), uvec4(width)));
-}
 
 float sumOf(vec4 v) { return (v.x + v.y) + (v.z + v.w); }
 float maxOf(vec4 v) { return max(max(v.x, v.y), max(v.z, v.w)); }
 
-// ROWS_IN declares a matrix that is read: NAME(row, quad).
-#define ROWS_IN(BINDING, NAME)                                                                          \
-    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Scalars { float NAME##1[]; };      \
-    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Quads { vec4 NAME##4[]; };         \
-    ROWS_LOAD(NAME)
-
-// ROWS_OUT declares a matrix that is written: NAMEStore(row, quad, value).
-#define ROWS_OUT(BINDING, NAME)                                                                         \
-    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Scalars { float NAME##1[]; };     \
-    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Quads { vec4 NAME##4[]; };        \
-    ROWS_STORE(NAME)
-
-// ROWS_INOUT declares a matrix that is read and written.
-#define ROWS_INOUT(BINDING, NAME)                                                                       \
-    layout(std430, set = 0, binding = BINDING) buffer NAME##Scalars { float NAME##1[]; };               \
-    layout(std430, set = 0, binding = BINDING) buffer NAME##Quads { vec4 NAME##4[]; };                  \
-    ROWS_LOAD(NAME)                                                                                     \
-    ROWS_STORE(NAME)
-
-#define ROWS_LOAD(NAME)                                                                                 \
-    vec4 NAME(uint row, uint quad) {                                                                    \
-        if (QUADS != 0) {                                                                               \
-            return NAME##4[row * (width / 4) + quad];                                                   \
-        }                                                                                               \
-        uint at = row * width + 4 * quad;                                                               \
-        uint n = width - 4 * quad;                                                                      \
-        vec4 v = vec4(NAME##1[at], 0, 0, 0);                                                            \
-        if (n > 1) v.y = NAME##1[at + 1];                                                               \
-        if (n > 2) v.z = NAME##1[at + 2];                                                               \
-        if (n > 3) v.w = NAME##1[at + 3];                                                               \
-        return v;                                                                                       \
-    }
-
-#define ROWS_STORE(NAME)                                                                                \
-    void NAME##Store(uint row, uint quad, vec4 v) {                                                     \
-        if (QUADS != 0) {                                                                               \
-            NAME##4[row * (width / 4) + quad] = v;                                                      \
-            return;                                                                                     \
-        }                                                                                               \
-        uint at = row * width + 4 * quad;                                                               \
-        uint n = width - 4 * quad;                                                                      \
-        NAME##1[at] = v.x;                                                                              \
-        if (n > 1) NAME##1[at + 1] = v.y;                                                               \
-        if (n > 2) NAME##1[at + 2] = v.z;                                                               \
-        if (n > 3) NAME##1[at + 3] = v.w;                                                               \
-    }
-
 shared vec2 laneValues[64];
 
-// laneSum adds the values of a row's lanes, in an order that depends on LANES
+// laneSum adds the values of a group's lanes, in an order that depends on LANES
 // alone. Every invocation of the workgroup must call it.
 vec2 laneSum(vec2 v) {
     if (LANES == 1) {
@@ -110,5 +42,19 @@ vec2 laneSum(vec2 v) {
 }
 
 float laneSum(float v) { return laneSum(vec2(v, 0)).x; }
+
+float laneMax(float v) {
+    if (LANES == 1) {
+        return v;
+    }
+    uint first = gl_LocalInvocationID.x - lane();
+    barrier();
+    laneValues[gl_LocalInvocationID.x].x = v;
+    barrier();
+    for (uint i = 0; i < LANES; i++) {
+        v = max(v, laneValues[first + i].x);
+    }
+    return v;
+}
 
 #endif

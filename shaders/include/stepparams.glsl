@@ -12,6 +12,8 @@ layout(std430, set = 0, binding = STEP_PARAMS_BINDING) readonly buffer StepParam
     float clip_grad;
     float beta1;
     float beta2;
+    float beta1_rest;
+    float beta2_rest;
     float eps;
     float bias1;
     float bias2;

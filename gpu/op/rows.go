@@ -1,0 +1,86 @@
+package op
+
+import "dino-vk/gpu"
+
+// Kernels that work on the rows of matrices (shaders/include/rows.glsl).
+
+// rowAlign is the number of rows, of whatever width, after which a row begins
+// at a multiple of 256 bytes, as a view must.
+const rowAlign = 64
+
+// span is a run of rows.
+type span struct{ first, n int }
+
+// of is the span's part of a matrix or of a vector with an element a row.
+func (s span) of(t *gpu.Tensor) *gpu.Tensor {
+	if t == nil {
+		return nil
+	}
+	return t.Rows(s.first, s.n)
+}
+
+// spans divides the rows of a matrix into runs that one binding can span.
+func spans(g *gpu.Graph, rows, width int) []span {
+	limit := int(g.Caps().MaxBinding / (4 * int64(width)))
+	if limit < rows {
+		limit -= limit % rowAlign
+	}
+	if limit == 0 {
+		g.Errorf("rows of %d elements: a binding of %d bytes is too small for %d of them", width, g.Caps().MaxBinding, rowAlign)
+		return nil
+	}
+	var list []span
+	for first := 0; first < rows; first += limit {
+		list = append(list, span{first, min(limit, rows-first)})
+	}
+	return list
+}
+
+// matrix views a tensor as rows of its last axis.
+func matrix(t *gpu.Tensor) (m *gpu.Tensor, rows, width int) {
+	width = t.Dim(-1)
+	rows = t.Len() / width
+	return t.Reshape(rows, width), rows, width
+}
+
+// rowShader is a kernel built on rows.glsl with its lanes chosen, and the grid
+// that covers the rows.
+func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int) (gpu.Shader, gpu.Groups) {
+	n := lanes(g.Caps(), rows, width)
+	return quadShader(g, k, width).With("LANES", uint32(n)), grid(g, rows, 64/n)
+}
+
+// quadShader is a kernel built on rows.glsl whose invocations are not rows.
+func quadShader(g *gpu.Graph, k *gpu.Kernel, width int) gpu.Shader {
+	quads := uint32(0)
+	if width%4 == 0 {
+		quads = 1
+	}
+	return g.Pick(k, width).With("QUADS", quads)
+}
+
+// lanes is how many invocations share a row: on a CPU, told by its narrow
+// subgroups, one where the rows alone make work for every core, since
+// barriers are slow there; on a GPU enough to read memory in order.
+func lanes(caps gpu.Caps, rows, width int) int {
+	const groups = 8 // workgroups that keep a few cores busy
+	n := 1
+	for n < 64 && 4*n < width {
+		if caps.SubgroupSize <= 8 && rows*n >= 64*groups {
+			break
+		}
+		if caps.SubgroupSize > 8 && n == 32 && width < 2048 {
+			break
+		}
+		n *= 2
+	}
+	return n
+}
+
+// bit is 1 for true: a flag among push constants.
+func bit(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}

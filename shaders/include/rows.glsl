@@ -1,0 +1,76 @@
+// Rows of matrices that LANES invocations work on together, four elements (a
+// quad) at a time. A workgroup of 64 holds 64 / LANES rows. One lane a row
+// needs no barrier, which is best on a CPU; many lanes read memory in order,
+// which is best on a GPU.
+//
+// The push constants must be declared before this file is included, with a
+// member `width`, the elements of a row. Rows whose width is no multiple of
+// four are read as if padded with zeros (QUADS = 0).
+#ifndef ROWS_GLSL
+#define ROWS_GLSL
+
+#include "lanes.glsl"
+layout(constant_id = 1) const uint QUADS = 1; // 1: width is a multiple of four
+
+// rowIndex is the row of this invocation; it may lie beyond the last.
+uint rowIndex() { return groupIndex() * (64 / LANES) + gl_LocalInvocationID.x / LANES; }
+
+// quadCount is the number of quads of a row.
+uint quadCount() { return QUADS != 0 ? width / 4 : (width + 3) / 4; }
+
+// inRow is 1 for the elements of a quad that belong to the row, 0 for padding.
+vec4 inRow(uint quad) {
+    if (QUADS != 0) {
+        return vec4(1);
+    }
+    return vec4(lessThan(uvec4(4 * quad) + uvec4(0, 1, 2, 3), uvec4(width)));
+}
+
+// ROWS_IN declares a matrix that is read: NAME(row, quad).
+#define ROWS_IN(BINDING, NAME)                                                                          \
+    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Scalars { float NAME##1[]; };      \
+    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Quads { vec4 NAME##4[]; };         \
+    ROWS_LOAD(NAME)
+
+// ROWS_OUT declares a matrix that is written: NAMEStore(row, quad, value).
+#define ROWS_OUT(BINDING, NAME)                                                                         \
+    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Scalars { float NAME##1[]; };     \
+    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Quads { vec4 NAME##4[]; };        \
+    ROWS_STORE(NAME)
+
+// ROWS_INOUT declares a matrix that is read and written.
+#define ROWS_INOUT(BINDING, NAME)                                                                       \
+    layout(std430, set = 0, binding = BINDING) buffer NAME##Scalars { float NAME##1[]; };               \
+    layout(std430, set = 0, binding = BINDING) buffer NAME##Quads { vec4 NAME##4[]; };                  \
+    ROWS_LOAD(NAME)                                                                                     \
+    ROWS_STORE(NAME)
+
+#define ROWS_LOAD(NAME)                                                                                 \
+    vec4 NAME(uint row, uint quad) {                                                                    \
+        if (QUADS != 0) {                                                                               \
+            return NAME##4[row * (width / 4) + quad];                                                   \
+        }                                                                                               \
+        uint at = row * width + 4 * quad;                                                               \
+        uint n = width - 4 * quad;                                                                      \
+        vec4 v = vec4(NAME##1[at], 0, 0, 0);                                                            \
+        if (n > 1) v.y = NAME##1[at + 1];                                                               \
+        if (n > 2) v.z = NAME##1[at + 2];                                                               \
+        if (n > 3) v.w = NAME##1[at + 3];                                                               \
+        return v;                                                                                       \
+    }
+
+#define ROWS_STORE(NAME)                                                                                \
+    void NAME##Store(uint row, uint quad, vec4 v) {                                                     \
+        if (QUADS != 0) {                                                                               \
+            NAME##4[row * (width / 4) + quad] = v;                                                      \
+            return;                                                                                     \
+        }                                                                                               \
+        uint at = row * width + 4 * quad;                                                               \
+        uint n = width - 4 * quad;                                                                      \
+        NAME##1[at] = v.x;                                                                              \
+        if (n > 1) NAME##1[at + 1] = v.y;                                                               \
+        if (n > 2) NAME##1[at + 2] = v.z;                                                               \
+        if (n > 3) NAME##1[at + 3] = v.w;                                                               \
+    }
+
+#endif

@@ -17,21 +17,6 @@ const (
 	Frozen                           // never trained: only the teacher's average moves
 )
 
-// Param is a tensor of a network.
-type Param struct {
-	Name  string
-	Shape []int
-	Flags ParamFlags
-}
-
-func (p Param) len() int {
-	n := 1
-	for _, d := range p.Shape {
-		n *= d
-	}
-	return n
-}
-
 const (
 	bankAlign  = 64   // elements: tensors begin at multiples of 256 bytes
 	blockElems = 4096 // most elements of a block
@@ -55,12 +40,13 @@ type place struct{ bank, first int }
 // block is a row of a block table: quads of one tensor.
 type block struct{ first, quads, segment, flags uint32 }
 
-// NewLayout places params in banks of at most maxBytes each (Caps.MaxBinding).
-func NewLayout(params []Param, maxBytes int64) (*Layout, error) {
+// NewLayout places params in banks of at most maxBytes each (Caps.MaxBinding),
+// with the flags that the function gives them.
+func NewLayout(params []Param, flags func(Param) ParamFlags, maxBytes int64) (*Layout, error) {
 	l := &Layout{Params: params}
 	blocks := uint32(0)
 	for i, p := range params {
-		n := p.len()
+		n := p.Len()
 		size := (n + bankAlign - 1) / bankAlign * bankAlign
 		if n == 0 || int64(size)*4 > maxBytes {
 			return nil, fmt.Errorf("op: %s%v of %d elements does not fit a bank of %d bytes", p.Name, p.Shape, n, maxBytes)
@@ -76,7 +62,7 @@ func NewLayout(params []Param, maxBytes int64) (*Layout, error) {
 		count := uint32(0)
 		for at := 0; at < n; at += blockElems {
 			quads := (min(blockElems, n-at) + 3) / 4
-			l.blocks[bank] = append(l.blocks[bank], block{uint32(first+at) / 4, uint32(quads), uint32(i), uint32(p.Flags)})
+			l.blocks[bank] = append(l.blocks[bank], block{uint32(first+at) / 4, uint32(quads), uint32(i), uint32(flags(p))})
 			count++
 		}
 		l.segments = append(l.segments, [2]uint32{blocks, count})

@@ -1,0 +1,74 @@
+package gputest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"dino-vk/gpu"
+)
+
+// process is the device that the tests of a process share.
+var process struct {
+	sync.Mutex
+	dev  *gpu.Device
+	err  error
+	seen int // validation messages reported already
+}
+
+// Open returns the device that all tests of the process share, opened on
+// first use as the environment says (DINOVK_DEVICE, DINOVK_VALIDATE,
+// DINOVK_DISABLE). Without one it skips the test, or fails it where
+// DINOVK_REQUIRE_GPU=1. Messages of the validation layer that come until the
+// test ends fail it.
+func Open(t testing.TB) *gpu.Device {
+	t.Helper()
+	process.Lock()
+	defer process.Unlock()
+	if process.dev == nil && process.err == nil {
+		process.dev, process.err = gpu.Open(gpu.Options{})
+	}
+	if err := process.err; err != nil {
+		missing := errors.Is(err, gpu.ErrNoLoader) || errors.Is(err, gpu.ErrNoDevice)
+		if missing && os.Getenv("DINOVK_REQUIRE_GPU") != "1" {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { report(t) })
+	return process.dev
+}
+
+// report fails the test for every new message of the validation layer.
+func report(t testing.TB) {
+	process.Lock()
+	defer process.Unlock()
+	list := process.dev.ValidationMessages()
+	for _, m := range list[process.seen:] {
+		t.Errorf("validation: %s", m)
+	}
+	process.seen = len(list)
+}
+
+// Main runs a package's tests, closes the shared device and exits. Messages
+// of the validation layer that came outside of tests, leaks among them, fail
+// the run.
+func Main(m *testing.M) {
+	code := m.Run()
+	process.Lock()
+	defer process.Unlock()
+	if dev := process.dev; dev != nil {
+		if err := dev.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close:", err)
+			code = max(code, 1)
+		}
+		if left := dev.ValidationMessages()[process.seen:]; len(left) > 0 {
+			fmt.Fprintln(os.Stderr, "validation, after the tests:\n"+strings.Join(left, "\n"))
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}

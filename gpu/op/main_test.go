@@ -1,0 +1,9 @@
+package op
+
+import (
+	"testing"
+
+	"dino-vk/gpu/gputest"
+)
+
+func TestMain(m *testing.M) { gputest.Main(m) }

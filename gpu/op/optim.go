@@ -1,0 +1,99 @@
+package op
+
+import (
+	"fmt"
+
+	"dino-vk/gpu"
+)
+
+var (
+	optimSquares = gpu.Plain("optim_squares")
+	optimClip    = gpu.Plain("optim_clip")
+	optimCheck   = gpu.Plain("optim_check")
+	optimAdamW   = gpu.Plain("optim_adamw")
+)
+
+// Optimizer is AdamW with clipping by tensor, fused with the moving average that
+// is the teacher (arXiv 2104.14294, algorithm 1).
+type Optimizer struct {
+	layout *Layout
+	roles  Roles
+
+	tables   []*gpu.Tensor // block tables, (blocks, 4) u32 by bank
+	segments *gpu.Tensor   // (tensors, 2) u32
+}
+
+// Roles are the banks that the optimizer works on, all of one layout.
+type Roles struct {
+	Weight, Gradient, Moment1, Moment2, Teacher *Bank
+}
+
+// NewOptimizer declares the optimizer's tables in s; after s is allocated,
+// Upload must fill them.
+func NewOptimizer(s *gpu.Store, layout *Layout, roles Roles) *Optimizer {
+	o := &Optimizer{layout: layout, roles: roles}
+	for i, blocks := range layout.blocks {
+		o.tables = append(o.tables, s.New(fmt.Sprintf("optim.blocks%d", i), gpu.U32, len(blocks), 4))
+	}
+	o.segments = s.New("optim.segments", gpu.U32, len(layout.segments), 2)
+	return o
+}
+
+// Upload writes the tables.
+func (o *Optimizer) Upload(s *gpu.Store) error {
+	for i, blocks := range o.layout.blocks {
+		var words []uint32
+		for _, b := range blocks {
+			words = append(words, b.words()...)
+		}
+		if err := s.Write(o.tables[i], encodeWords(words)); err != nil {
+			return fmt.Errorf("optimizer: %w", err)
+		}
+	}
+	var words []uint32
+	for _, seg := range o.layout.segments {
+		words = append(words, seg[0], seg[1])
+	}
+	if err := s.Write(o.segments, encodeWords(words)); err != nil {
+		return fmt.Errorf("optimizer: %w", err)
+	}
+	return nil
+}
+
+// Check records the norms of the gradients: of all together and the largest go
+// to metrics (a Metrics), and status[0] is set, and stays so, where the loss
+// in metrics or a norm is not finite. It returns what Update needs.
+func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status *gpu.Tensor) (norms *gpu.Tensor) {
+	defer g.Scope("gradient norm")()
+	total := 0
+	for _, blocks := range o.layout.blocks {
+		total += len(blocks)
+	}
+	squares := g.New("squares", gpu.F32, total)
+	first := 0
+	for i, table := range o.tables {
+		n := table.Dim(0)
+		g.Dispatch(g.Pick(optimSquares, nil), grid(g, n, 1), struct{ Count, FirstSquare uint32 }{uint32(n), uint32(first)},
+			o.roles.Gradient.banks[i], table, squares)
+		first += n
+	}
+	n := o.segments.Dim(0)
+	count := struct{ Count uint32 }{uint32(n)}
+	norms = g.New("norms", gpu.F32, n, 2)
+	g.Dispatch(g.Pick(optimClip, nil), grid(g, n, 1), count, squares, o.segments, params, norms)
+	g.Dispatch(g.Pick(optimCheck, nil), gpu.Groups{1, 1, 1}, count, norms, metrics, status)
+	return norms
+}
+
+// Update records the step of every tensor: AdamW with clipped gradients for
+// those that are trained, then the teacher's average for all. Nothing changes
+// where status[0] is set. params holds the StepParams, norms what Check gave.
+func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
+	defer g.Scope("adamw")()
+	for i, table := range o.tables {
+		n := table.Dim(0)
+		g.Dispatch(g.Pick(optimAdamW, nil), grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
+			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Moment2.banks[i],
+			o.roles.Teacher.banks[i], table, norms, params, status)
+	}
+}

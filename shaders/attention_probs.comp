@@ -1,8 +1,7 @@
 #version 450
 // Attention probabilities of the first queries of each sequence.
 //   p_ij = softmax_j(hd^-1/2 q_i . k_j), for i < queries
-// qkv (T, 3, H, hd), of which `sequences` sequences of `length` tokens from
-// token `start` on are used; probs (sequences, H, queries, length). f32.
+// qkv (sequences length, 3, H, hd), probs (sequences, H, queries, length), f32.
 // An invocation does one row: its maximum, then its sum, then its quotients.
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -11,7 +10,6 @@ layout(local_size_x = 64) in;
 layout(std430, set = 0, binding = 0) readonly buffer QKV { float qkv[]; };
 layout(std430, set = 0, binding = 1) buffer Probs { float probs[]; };
 layout(push_constant) uniform Push {
-    uint start;
     uint sequences;
     uint length;
     uint heads;
@@ -27,7 +25,7 @@ void main() {
     }
     uint query = row % queries;
     uint head = row / queries % heads;
-    uint token = start + row / queries / heads * length;
+    uint token = row / queries / heads * length;
     uint stride = 3 * heads * dim;
     uint q = (token + query) * stride + head * dim;
     uint k = token * stride + (heads + head) * dim;

@@ -23,8 +23,9 @@
 #endif
 
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint HEAD = 8; // hd / WIDTH
+layout(constant_id = 0) const uint HD = 32;
 layout(constant_id = 1) const uint ROWS = 4;
+const uint HEAD = HD / WIDTH;
 
 layout(push_constant) uniform Push {
     uint start;

@@ -1,0 +1,78 @@
+package op
+
+import "dino-vk/gpu"
+
+// Run is a number of sequences of equal length that stand one behind another
+// in the rows of a packed tensor.
+type Run struct {
+	Sequences int
+	Length    int // tokens of a sequence, CLS included
+}
+
+// Tokens is the number of tokens of all runs together: the rows of a packed
+// tensor.
+func Tokens(runs []Run) int {
+	n := 0
+	for _, r := range runs {
+		n += r.Sequences * r.Length
+	}
+	return n
+}
+
+// Sequences is the number of sequences of all runs together.
+func Sequences(runs []Run) int {
+	n := 0
+	for _, r := range runs {
+		n += r.Sequences
+	}
+	return n
+}
+
+// window is some sequences of a run, seen through a view of a packed tensor
+// that a binding can span: rows first to first+rows, where the sequences begin
+// at row start.
+type window struct {
+	Run
+	first, rows, start int
+}
+
+// windows divides the runs, whose rows have at most width elements, so that
+// the view of each part fits a binding and begins where a view may.
+func windows(g *gpu.Graph, runs []Run, width int) []window {
+	limit := int(g.Caps().MaxBinding / (4 * int64(width)))
+	var list []window
+	row := 0
+	for _, r := range runs {
+		for left := r.Sequences; left > 0; {
+			first := row / rowAlign * rowAlign
+			n := min(left, (limit-(row-first))/r.Length)
+			if n < 1 {
+				g.Errorf("a binding of %d bytes is too small for %d rows of %d elements", g.Caps().MaxBinding, r.Length, width)
+				return nil
+			}
+			rows := row - first + n*r.Length
+			list = append(list, window{Run{n, r.Length}, first, rows, row - first})
+			row += n * r.Length
+			left -= n
+		}
+	}
+	return list
+}
+
+// of is the window's view of a packed tensor.
+func (w window) of(t *gpu.Tensor) *gpu.Tensor { return t.Rows(w.first, w.rows) }
+
+// checkRuns records an error unless the runs fill the rows of x.
+func checkRuns(g *gpu.Graph, x *gpu.Tensor, rows int, runs []Run) bool {
+	for _, r := range runs {
+		if r.Sequences < 1 || r.Length < 1 {
+			g.Errorf("a run of %d sequences of %d tokens", r.Sequences, r.Length)
+			return false
+		}
+	}
+	if rows != Tokens(runs) {
+		g.Errorf("%v has %d rows: the runs %v have %d tokens", x, rows, runs, Tokens(runs))
+		return false
+	}
+	return true
+}

@@ -49,9 +49,8 @@ func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 		return o
 	}
 	lse := g.New("lse", gpu.F32, tokens, heads)
-	for _, w := range windows(g, runs, width) {
-		s, groups, push := attentionShader(g, attentionFwd, w, heads, hd, false)
-		g.Dispatch(s, groups, push, w.of(in), w.of(o), w.of(lse))
+	for _, s := range stretches(g, runs, width) {
+		dispatchAttention(g, attentionFwd, s, heads, hd, false, in, o, lse)
 	}
 	t.Push(o, func(do *gpu.Tensor) { attentionBackward(t, qkv, o, lse, do, heads, runs) }, qkv)
 	return o
@@ -61,27 +60,29 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 	g := t.G
 	dqkv, accumulate := t.Grad(qkv)
 	in, tokens, width := matrix(qkv)
-	din := dqkv.Reshape(tokens, width)
+	hd := width / 3 / heads
+	din, up := dqkv.Reshape(tokens, width), do.Reshape(tokens, width/3)
 	delta := g.New("delta", gpu.F32, tokens, heads)
-	for _, w := range windows(g, runs, width) {
-		hd := width / 3 / heads
-		s, groups, push := attentionShader(g, attentionBwdQ, w, heads, hd, accumulate)
-		g.Dispatch(s, groups, push, w.of(in), w.of(o), w.of(lse), w.of(do), w.of(din), w.of(delta))
-		s, groups, push = attentionShader(g, attentionBwdKV, w, heads, hd, accumulate)
-		g.Dispatch(s, groups, push, w.of(in), w.of(lse), w.of(do), w.of(delta), w.of(din))
+	for _, s := range stretches(g, runs, width) {
+		dispatchAttention(g, attentionBwdQ, s, heads, hd, accumulate, in, o, lse, up, din, delta)
+		dispatchAttention(g, attentionBwdKV, s, heads, hd, accumulate, in, lse, up, delta, din)
 	}
 }
 
-// attentionShader chooses how many rows an invocation holds and the grid for it.
-func attentionShader(g *gpu.Graph, k *gpu.Kernel, w window, heads, hd int, accumulate bool) (gpu.Shader, gpu.Groups, attentionPush) {
-	rows := attentionRows(g.Caps(), k, w.Length, hd)
-	s := g.Pick(k, hd).With("HD", uint32(hd)).With("ROWS", uint32(rows))
-	blocks := (w.Length + rows - 1) / rows
+// dispatchAttention runs a kernel over some sequences of packed tensors.
+func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
+	rows := attentionRows(g.Caps(), k, s.Length, hd)
+	shader := g.Pick(k, hd).With("HD", uint32(hd)).With("ROWS", uint32(rows))
+	blocks := (s.Length + rows - 1) / rows
 	push := attentionPush{
-		Start: uint32(w.start), Sequences: uint32(w.Sequences), Length: uint32(w.Length), Heads: uint32(heads),
+		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
 		Scale: float32(1 / math.Sqrt(float64(hd))), Accumulate: bit(accumulate),
 	}
-	return s, grid(g, w.Sequences*heads*blocks, 64), push
+	views := make([]*gpu.Tensor, len(packed))
+	for i, t := range packed {
+		views[i] = s.of(t)
+	}
+	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, 64), push, views...)
 }
 
 // attentionRows is how many rows an invocation holds: as many as make a loaded

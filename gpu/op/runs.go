@@ -28,19 +28,19 @@ func Sequences(runs []Run) int {
 	return n
 }
 
-// window is some sequences of a run, seen through a view of a packed tensor
+// stretch is some sequences of a run, seen through a view of a packed tensor
 // that a binding can span: rows first to first+rows, where the sequences begin
 // at row start.
-type window struct {
+type stretch struct {
 	Run
 	first, rows, start int
 }
 
-// windows divides the runs, whose rows have at most width elements, so that
+// stretches divides the runs, whose rows have at most width elements, so that
 // the view of each part fits a binding and begins where a view may.
-func windows(g *gpu.Graph, runs []Run, width int) []window {
+func stretches(g *gpu.Graph, runs []Run, width int) []stretch {
 	limit := int(g.Caps().MaxBinding / (4 * int64(width)))
-	var list []window
+	var list []stretch
 	row := 0
 	for _, r := range runs {
 		for left := r.Sequences; left > 0; {
@@ -51,7 +51,7 @@ func windows(g *gpu.Graph, runs []Run, width int) []window {
 				return nil
 			}
 			rows := row - first + n*r.Length
-			list = append(list, window{Run{n, r.Length}, first, rows, row - first})
+			list = append(list, stretch{Run{n, r.Length}, first, rows, row - first})
 			row += n * r.Length
 			left -= n
 		}
@@ -59,8 +59,8 @@ func windows(g *gpu.Graph, runs []Run, width int) []window {
 	return list
 }
 
-// of is the window's view of a packed tensor.
-func (w window) of(t *gpu.Tensor) *gpu.Tensor { return t.Rows(w.first, w.rows) }
+// of is the stretch's view of a packed tensor.
+func (s stretch) of(t *gpu.Tensor) *gpu.Tensor { return t.Rows(s.first, s.rows) }
 
 // checkRuns records an error unless the runs fill the rows of x.
 func checkRuns(g *gpu.Graph, x *gpu.Tensor, rows int, runs []Run) bool {
@@ -75,4 +75,13 @@ func checkRuns(g *gpu.Graph, x *gpu.Tensor, rows int, runs []Run) bool {
 		return false
 	}
 	return true
+}
+
+// Runs are the sequences of all crops as runs: global crops, then local ones.
+func (p Packing) Runs() []Run {
+	runs := []Run{{p.Globals * p.Batch, p.GlobalTokens}}
+	if p.Crops > p.Globals {
+		runs = append(runs, Run{(p.Crops - p.Globals) * p.Batch, p.LocalTokens})
+	}
+	return runs
 }

@@ -194,10 +194,13 @@ func (s *spirv) everyMember(block, variable, decoration uint32) bool {
 }
 
 // fields lists the scalar members of a block up to its first member of
-// unknown size.
+// unknown size; of a block that is an array of structs, the struct's members.
 func (s *spirv) fields(block uint32) []field {
 	var list []field
 	for i, t := range s.types[block].args {
+		if element := s.types[t]; i == 0 && element.op == opTypeRuntimeArray && s.types[element.args[0]].op == opTypeStruct {
+			return s.fields(element.args[0])
+		}
 		key := memberKey{block, uint32(i)}
 		kind, n := s.scalars(t)
 		if n == 0 {

@@ -106,6 +106,8 @@ func (s Schedule) Params(i int) op.StepParams {
 		ClipGrad:            float32(c.ClipGrad),
 		Beta1:               adamBeta1,
 		Beta2:               adamBeta2,
+		Beta1Rest:           1 - adamBeta1,
+		Beta2Rest:           1 - adamBeta2,
 		Eps:                 adamEps,
 		Bias1:               adamBias(adamBeta1, i+1),
 		Bias2:               adamBias(adamBeta2, i+1),

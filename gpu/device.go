@@ -93,7 +93,13 @@ func (in *instance) open(want string, disable Features) (*Device, error) {
 	var queue vulkan.Queue
 	vulkan.GetDeviceQueue(d.handle, d.family, 0, &queue)
 	d.queue = queue
-	if err := d.pipelines.open(d); err != nil {
+	err = d.pipelines.open(d)
+	if err == nil {
+		err = d.transfer.open(d)
+	}
+	if err != nil {
+		d.transfer.close()
+		d.pipelines.close(d)
 		vulkan.DestroyDevice(d.handle, nil)
 		return nil, err
 	}

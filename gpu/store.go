@@ -144,8 +144,9 @@ func (s *Store) allocate() error {
 	})
 }
 
-// guardWord fills guard bands: a NaN that no arithmetic makes.
-const guardWord = 0x7fc0dead
+// guardWord fills guard bands: a signalling NaN, so that even y += x, which
+// would leave a quiet one as it is, changes it.
+const guardWord = 0x7fa0dead
 
 // eachGuard calls do with every guard band's place and proper content.
 func (s *Store) eachGuard(do func(b *buffer, offset int64, band []byte) error) error {

@@ -129,15 +129,16 @@ func (c *commands) wait(ctx context.Context, i int) error {
 	}
 }
 
+func (t *transfer) open(d *Device) (err error) {
+	if t.commands, err = d.newCommands(1); err == nil {
+		t.staging, err = d.newBuffer("staging buffer", inHost, StagingBytes)
+	}
+	return err
+}
+
 // once records commands, runs them and waits for them. The transfer lock is
 // held by the caller.
 func (t *transfer) once(d *Device, record func(cmd vulkan.CommandBuffer)) error {
-	if t.commands == nil {
-		var err error
-		if t.commands, err = d.newCommands(1); err != nil {
-			return err
-		}
-	}
 	cmd, err := t.commands.begin(0)
 	if err != nil {
 		return err
@@ -153,13 +154,7 @@ func (t *transfer) once(d *Device, record func(cmd vulkan.CommandBuffer)) error 
 }
 
 // pieces calls copy for each staging-buffer-full of n bytes.
-func (t *transfer) pieces(d *Device, n int64, copy func(offset, bytes int64) error) error {
-	if t.staging == nil {
-		var err error
-		if t.staging, err = d.newBuffer("staging buffer", inHost, StagingBytes); err != nil {
-			return err
-		}
-	}
+func (t *transfer) pieces(n int64, copy func(offset, bytes int64) error) error {
 	for offset := int64(0); offset < n; offset += StagingBytes {
 		if err := copy(offset, min(n-offset, StagingBytes)); err != nil {
 			return err
@@ -177,7 +172,7 @@ func (d *Device) write(b *buffer, offset int64, data []byte) error {
 	t := &d.transfer
 	t.Lock()
 	defer t.Unlock()
-	return t.pieces(d, int64(len(data)), func(at, n int64) error {
+	return t.pieces(int64(len(data)), func(at, n int64) error {
 		copy(t.staging.mapped, data[at:at+n])
 		return t.once(d, func(cmd vulkan.CommandBuffer) {
 			d.api.CmdCopyBuffer(cmd, t.staging.handle, b.handle, 0, offset+at, n)
@@ -194,7 +189,7 @@ func (d *Device) read(b *buffer, offset int64, data []byte) error {
 	t := &d.transfer
 	t.Lock()
 	defer t.Unlock()
-	return t.pieces(d, int64(len(data)), func(at, n int64) error {
+	return t.pieces(int64(len(data)), func(at, n int64) error {
 		err := t.once(d, func(cmd vulkan.CommandBuffer) {
 			d.api.CmdCopyBuffer(cmd, b.handle, t.staging.handle, offset+at, 0, n)
 		})

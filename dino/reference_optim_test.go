@@ -1,0 +1,134 @@
+package dino
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"dino-vk/dino/internal/reference"
+	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
+	"dino-vk/gpu/op"
+)
+
+// optimProblem is what the optimizers of the family are compared on: some
+// tensors, their gradients in every step, and the schedules.
+type optimProblem struct {
+	file      *reference.File
+	params    []op.Param
+	decayed   []string // names with weight decay
+	lateFirst int      // step, from 1, in which "late" begins to be trained
+	lr, wd    []float64
+}
+
+func readOptimProblem(t *testing.T, f *reference.File) optimProblem {
+	p := optimProblem{file: f, lr: f.F64(t, "lr"), wd: f.F64(t, "wd")}
+	var plain []string
+	f.Decode(t, "group0", &p.decayed)
+	f.Decode(t, "group1", &plain)
+	f.Decode(t, "late_first_step", &p.lateFirst)
+	for _, name := range append(slices.Clone(p.decayed), plain...) {
+		p.params = append(p.params, op.Param{Name: name, Shape: f.Tensor(t, "init."+name).Shape})
+	}
+	return p
+}
+
+func (p optimProblem) flags(x op.Param) op.ParamFlags {
+	var flags op.ParamFlags
+	if slices.Contains(p.decayed, x.Name) {
+		flags |= op.Decay
+	}
+	if x.Name == "late" {
+		flags |= op.LastLayer
+	}
+	return flags
+}
+
+// adamW returns the parameters after each step, as the reference has them:
+// (steps, …) by name.
+func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, eps float64) map[string][]float32 {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dev := gputest.Open(t)
+	layout, err := op.NewLayout(p.params, p.flags, dev.Caps().MaxBinding)
+	must(err)
+	store := gpu.NewStore()
+	bank := func(role string) *op.Bank { return layout.NewBank(store, role) }
+	roles := op.Roles{Weight: bank("w"), Gradient: bank("dw"), Moment1: bank("m"), Moment2: bank("v"), Teacher: bank("teacher")}
+	optimizer := op.NewOptimizer(store, layout, roles)
+	params := store.New("params", gpu.U32, stepParamWords)
+	metrics := store.New("metrics", gpu.F32, metricsWords)
+	status := store.New("status", gpu.U32, 1)
+
+	g := gpu.NewGraph(dev.Caps())
+	norms := optimizer.Check(g, params, metrics, status)
+	optimizer.Update(g, params, norms, status)
+	must(store.Allocate(dev))
+	defer store.Close()
+	programs, err := gpu.Compile(dev, g)
+	must(err)
+	defer programs[0].Close()
+	must(optimizer.Upload(store))
+	gradients := map[string][]float32{}
+	for _, x := range p.params {
+		must(store.WriteF32(roles.Weight.Tensor(x.Name), p.file.F32(t, "init."+x.Name)))
+		gradients[x.Name] = p.file.F32(t, "grad."+x.Name)
+	}
+	values := map[string][]float32{}
+	for i := range p.lr {
+		late := max(i+2-p.lateFirst, 1)
+		step := op.StepParams{
+			LR: float32(multiplier * p.lr[i]), WeightDecay: float32(p.wd[i]), TeacherMomentum: 1,
+			Beta1: float32(betas[0]), Beta2: float32(betas[1]), Beta1Rest: float32(1 - betas[0]), Beta2Rest: float32(1 - betas[1]),
+			Eps: float32(eps), Bias1: adamBias(betas[0], i+1), Bias2: adamBias(betas[1], i+1),
+			Bias1Last: adamBias(betas[0], late), Bias2Last: adamBias(betas[1], late),
+		}
+		if i+1 < p.lateFirst {
+			step.FreezeLast = 1
+		}
+		must(store.Write(params, stepBytes(t, step)))
+		for _, x := range p.params {
+			must(store.WriteF32(roles.Gradient.Tensor(x.Name), gradients[x.Name][i*x.Len():][:x.Len()]))
+		}
+		must(programs[0].Run(context.Background()))
+		for _, x := range p.params {
+			w, err := store.ReadF32(roles.Weight.Tensor(x.Name))
+			must(err)
+			values[x.Name] = append(values[x.Name], w...)
+		}
+	}
+	return values
+}
+
+func TestReferenceOptim(t *testing.T) {
+	family := reference.Default().Family(t, "optim")
+	var config struct {
+		AdamW struct {
+			Betas []float64
+			Eps   float64
+		}
+	}
+	family.Decode(t, "config", &config)
+	problem, want := family.File("problem"), family.File("adamw")
+	if problem == nil || want == nil {
+		t.Fatalf("%s lacks the problem or adamw", family.Dir)
+	}
+	p := readOptimProblem(t, problem)
+	var multiplier float64
+	want.Decode(t, "lr_multiplier", &multiplier)
+	got := p.adamW(t, multiplier, config.AdamW.Betas, config.AdamW.Eps)
+	t.Run("adamw", func(t *testing.T) {
+		for _, x := range p.params {
+			initial := slices.Repeat(problem.F32(t, "init."+x.Name), len(p.lr))
+			want.CheckChange(t, x.Name, got[x.Name], initial)
+		}
+	})
+}
+
+// metricsWords is the length of a Metrics buffer in 32-bit words.
+var metricsWords = binary.Size(op.Metrics{}) / 4

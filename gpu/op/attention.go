@@ -1,0 +1,125 @@
+package op
+
+import (
+	"math"
+
+	"dino-vk/gpu"
+)
+
+var (
+	attentionFwd   = attentionKernel("attention_fwd")
+	attentionBwdQ  = attentionKernel("attention_bwd_q")
+	attentionBwdKV = attentionKernel("attention_bwd_kv")
+	attentionProbs = gpu.Plain("attention_probs")
+)
+
+// attentionKernel takes a head four components at a time where it can; the
+// problem is the head dimension.
+func attentionKernel(name string) *gpu.Kernel {
+	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
+		{Module: name, Fits: func(_ gpu.Caps, hd any) bool { return hd.(int)%4 == 0 }},
+		{Module: name + "_odd"},
+	}}
+}
+
+// attentionPush are the push constants of shaders/include/attention.glsl.
+type attentionPush struct {
+	Start, Sequences, Length, Heads uint32
+	Scale                           float32
+	Accumulate                      uint32
+}
+
+const maxHeadDim = 128
+
+// Attention is o = softmax(hd^-1/2 q kᵀ) v within each sequence of the runs, for
+// qkv (T, 3 H hd) that holds q, k and v of every head as the qkv layer of a ViT
+// yields them; o is (T, H hd) (Vaswani et al., arXiv 1706.03762). hd may be at
+// most 128. Memory grows with T, not with its square: the backward computes the
+// probabilities again from the log-sum-exp of each row.
+func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
+	g := t.G
+	in, tokens, width := matrix(qkv)
+	o := g.New("attention", gpu.F32, tokens, max(width/3, 1))
+	hd := width / 3 / heads
+	if width != 3*heads*hd || hd < 1 || hd > maxHeadDim {
+		g.Errorf("attention: %v for %d heads of at most %d", qkv, heads, maxHeadDim)
+		return o
+	}
+	if !checkRuns(g, qkv, tokens, runs) {
+		return o
+	}
+	lse := g.New("lse", gpu.F32, tokens, heads)
+	for _, s := range stretches(g, runs, width) {
+		dispatchAttention(g, attentionFwd, s, heads, hd, false, in, o, lse)
+	}
+	t.Push(o, func(do *gpu.Tensor) { attentionBackward(t, qkv, o, lse, do, heads, runs) }, qkv)
+	return o
+}
+
+func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []Run) {
+	g := t.G
+	dqkv, accumulate := t.Grad(qkv)
+	in, tokens, width := matrix(qkv)
+	hd := width / 3 / heads
+	din, up := dqkv.Reshape(tokens, width), do.Reshape(tokens, width/3)
+	delta := g.New("delta", gpu.F32, tokens, heads)
+	for _, s := range stretches(g, runs, width) {
+		dispatchAttention(g, attentionBwdQ, s, heads, hd, accumulate, in, o, lse, up, din, delta)
+		dispatchAttention(g, attentionBwdKV, s, heads, hd, accumulate, in, lse, up, delta, din)
+	}
+}
+
+// dispatchAttention runs a kernel over some sequences of packed tensors.
+func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
+	rows := attentionRows(g.Caps(), k, s.Length, hd)
+	shader := g.Pick(k, hd).With("HD", uint32(hd)).With("ROWS", uint32(rows))
+	blocks := (s.Length + rows - 1) / rows
+	push := attentionPush{
+		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
+		Scale: float32(1 / math.Sqrt(float64(hd))), Accumulate: bit(accumulate),
+	}
+	views := make([]*gpu.Tensor, len(packed))
+	for i, t := range packed {
+		views[i] = s.of(t)
+	}
+	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, 64), push, views...)
+}
+
+// attentionRows is how many rows an invocation holds: as many as make a loaded
+// row worth its load without leaving the registers of a GPU or, on a CPU, told
+// by its narrow subgroups, the first cache.
+func attentionRows(caps gpu.Caps, k *gpu.Kernel, length, hd int) int {
+	if caps.SubgroupSize > 8 {
+		return 1
+	}
+	rows := 4
+	if k == attentionBwdKV && hd > 32 {
+		rows = 2
+	}
+	return min(rows, length)
+}
+
+// AttentionProbs gives the rows of the attention matrix that belong to the
+// first `queries` tokens of each sequence of qkv (B length, 3 H hd): probs (B,
+// H, queries, length). One query gives the attention of CLS, length queries
+// the whole matrix. No gradient flows through it.
+func AttentionProbs(t *Tape, qkv *gpu.Tensor, heads, length, queries int) *gpu.Tensor {
+	g := t.G
+	in, tokens, width := matrix(qkv)
+	sequences := tokens / max(length, 1)
+	probs := g.New("probs", gpu.F32, sequences, heads, queries, length)
+	hd := width / 3 / heads
+	if width != 3*heads*hd || tokens != sequences*length || queries < 1 || queries > length {
+		g.Errorf("attention of %d queries among %d: %v for %d heads", queries, length, qkv, heads)
+		return probs
+	}
+	type push struct {
+		Sequences, Length, Heads, Dim, Queries uint32
+		Scale                                  float32
+	}
+	g.Dispatch(g.Pick(attentionProbs, hd), grid(g, sequences*heads*queries, 64), push{
+		uint32(sequences), uint32(length), uint32(heads), uint32(hd), uint32(queries),
+		float32(1 / math.Sqrt(float64(hd))),
+	}, in, probs)
+	return probs
+}

@@ -1,0 +1,81 @@
+package op
+
+import (
+	"math"
+	"testing"
+
+	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
+)
+
+// matrixCases are rows and widths: single elements, ragged quads, few and many
+// rows (which get many lanes or one), primes, and widths of the models.
+var matrixCases = []struct{ rows, width int }{
+	{1, 1}, {2, 5}, {31, 33}, {32, 32}, {33, 31}, {1, 1031}, {1009, 7}, {600, 96}, {197, 192}, {130, 384}, {17, 2048},
+}
+
+// smallBindings makes the case record for a device that binds so few bytes at
+// once that matrices must be split.
+func smallBindings(c *gputest.Case, bytes int64) {
+	caps := c.Dev.Caps()
+	caps.MaxBinding = bytes
+	c.Graph = gpu.NewGraph(caps)
+}
+
+// largest is the largest magnitude.
+func largest(x []float64) float64 {
+	var m float64
+	for _, v := range x {
+		m = max(m, math.Abs(v))
+	}
+	return m
+}
+
+func TestSpans(t *testing.T) {
+	caps := gpu.MinimalCaps
+	caps.MaxBinding = 100 * 8 * 4 // 100 rows of 8
+	for _, c := range []struct {
+		rows int
+		want []span
+	}{
+		{100, []span{{0, 100}}},
+		{101, []span{{0, 64}, {64, 37}}},
+		{128, []span{{0, 64}, {64, 64}}},
+	} {
+		g := gpu.NewGraph(caps)
+		got := spans(g, c.rows, 8)
+		if g.Err() != nil || len(got) != len(c.want) {
+			t.Fatalf("%d rows: %v, %v", c.rows, got, g.Err())
+		}
+		for i := range got {
+			if got[i] != c.want[i] {
+				t.Errorf("%d rows: %v, want %v", c.rows, got, c.want)
+			}
+		}
+	}
+	g := gpu.NewGraph(caps)
+	if spans(g, 100, 1000); g.Err() == nil {
+		t.Error("rows that no binding holds are accepted")
+	}
+}
+
+func TestLanes(t *testing.T) {
+	cpu, wide := gpu.MinimalCaps, gpu.MinimalCaps
+	cpu.SubgroupSize, wide.SubgroupSize = 8, 32
+	for _, c := range []struct {
+		caps              gpu.Caps
+		rows, width, want int
+	}{
+		{cpu, 4096, 384, 1},
+		{cpu, 128, 256, 4},
+		{cpu, 4, 65536, 64},
+		{cpu, 4, 8, 2},
+		{wide, 4096, 384, 32},
+		{wide, 4096, 65536, 64},
+		{wide, 4096, 1, 1},
+	} {
+		if got := lanes(c.caps, c.rows, c.width); got != c.want {
+			t.Errorf("subgroups of %d, %d rows of %d: %d lanes, want %d", c.caps.SubgroupSize, c.rows, c.width, got, c.want)
+		}
+	}
+}

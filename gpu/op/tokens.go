@@ -1,0 +1,66 @@
+package op
+
+import "dino-vk/gpu"
+
+var (
+	tokensFwd        = gpu.Plain("tokens_fwd")
+	tokensBwdPatches = gpu.Plain("tokens_bwd_patches")
+	tokensBwdPos     = gpu.Plain("tokens_bwd_pos")
+)
+
+// AddTokens makes the packed token sequences of a ViT (arXiv 2010.11929, eq. 1):
+// each sequence is cls (D) and its patches, rows of patches (rows, D) in the
+// order of the runs, plus the position embedding pos[i] (T, D) of its run i.
+// The result is x (tokens of all runs, D).
+func AddTokens(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run) *gpu.Tensor {
+	g := t.G
+	in, rows, width := matrix(patches)
+	x := g.New("tokens", gpu.F32, max(Tokens(runs), 1), width)
+	if cls.Len() != width || len(pos) != len(runs) || rows != Tokens(runs)-Sequences(runs) {
+		g.Errorf("tokens of %v, %v and %d position embeddings for runs %v", patches, cls, len(pos), runs)
+		return x
+	}
+	type push struct{ Start, First, Sequences, Length, Width uint32 }
+	start, first := 0, 0
+	for i, r := range runs {
+		if pos[i].Len() != r.Length*width || r.Length < 2 {
+			g.Errorf("tokens: %v for sequences of %d", pos[i], r.Length)
+			return x
+		}
+		g.Dispatch(g.Pick(tokensFwd, r), grid(g, r.Sequences*r.Length*width, 256), push{
+			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width),
+		}, in, cls, pos[i], x)
+		start += r.Sequences * r.Length
+		first += r.Sequences * (r.Length - 1)
+	}
+	t.Push(x, func(dx *gpu.Tensor) { addTokensBackward(t, patches, cls, pos, runs, dx) },
+		append([]*gpu.Tensor{patches, cls}, pos...)...)
+	return x
+}
+
+func addTokensBackward(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run, dx *gpu.Tensor) {
+	g := t.G
+	width := patches.Dim(-1)
+	type push struct{ Start, First, Sequences, Length, Width, Accumulate uint32 }
+	dpatches, addPatches := t.Grad(patches)
+	start, first := 0, 0
+	for i, r := range runs {
+		sum := func(shared *gpu.Tensor, count int) {
+			if d, accumulate := t.Grad(shared); d != nil {
+				type push struct{ Start, Sequences, Length, Width, Count, Accumulate uint32 }
+				g.Dispatch(g.Pick(tokensBwdPos, r), grid(g, count*width, 64), push{
+					uint32(start), uint32(r.Sequences), uint32(r.Length), uint32(width), uint32(count), bit(accumulate),
+				}, dx, d)
+			}
+		}
+		sum(cls, 1)
+		sum(pos[i], r.Length)
+		if dpatches != nil {
+			g.Dispatch(g.Pick(tokensBwdPatches, r), grid(g, r.Sequences*(r.Length-1)*width, 256), push{
+				uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width), bit(addPatches),
+			}, dx, dpatches)
+		}
+		start += r.Sequences * r.Length
+		first += r.Sequences * (r.Length - 1)
+	}
+}

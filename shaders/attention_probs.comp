@@ -1,0 +1,54 @@
+#version 450
+// Attention probabilities of the first queries of each sequence.
+//   p_ij = softmax_j(hd^-1/2 q_i . k_j), for i < queries
+// qkv (sequences length, 3, H, hd), probs (sequences, H, queries, length), f32.
+// An invocation does one row: its maximum, then its sum, then its quotients.
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+
+layout(local_size_x = 64) in;
+layout(std430, set = 0, binding = 0) readonly buffer QKV { float qkv[]; };
+layout(std430, set = 0, binding = 1) buffer Probs { float probs[]; };
+layout(push_constant) uniform Push {
+    uint sequences;
+    uint length;
+    uint heads;
+    uint dim; // hd
+    uint queries;
+    float scale; // hd^-1/2
+};
+
+void main() {
+    uint row = globalIndex();
+    if (row >= sequences * heads * queries) {
+        return;
+    }
+    uint query = row % queries;
+    uint head = row / queries % heads;
+    uint token = row / queries / heads * length;
+    uint stride = 3 * heads * dim;
+    uint q = (token + query) * stride + head * dim;
+    uint k = token * stride + (heads + head) * dim;
+    uint begin = row * length;
+
+    float top = -3.0e38;
+    for (uint j = 0; j < length; j++) {
+        float s = 0;
+        for (uint d = 0; d < dim; d++) {
+            s += qkv[q + d] * qkv[k + j * stride + d];
+        }
+        s *= scale;
+        probs[begin + j] = s;
+        top = max(top, s);
+    }
+    float total = 0;
+    for (uint j = 0; j < length; j++) {
+        float e = exp(probs[begin + j] - top);
+        probs[begin + j] = e;
+        total += e;
+    }
+    float inverse = 1 / total;
+    for (uint j = 0; j < length; j++) {
+        probs[begin + j] *= inverse;
+    }
+}

@@ -1,0 +1,81 @@
+// Attention, backward of the keys and values; see attention.glsl.
+//   ds_ij = p_ij (do_i . v_j - delta_i)
+//   dk_j = hd^-1/2 sum_i ds_ij q_i,  dv_j = sum_i p_ij do_i
+// A row here is a key, and the walk is over the queries, so that every sum
+// has one owner and a fixed order. dout is (T, H, hd), dqkv (T, 3, H, hd), of
+// which the thirds of k and v are written; delta (T, H) is attention_bwd_q's.
+#include "attention.glsl"
+
+layout(std430, set = 0, binding = 0) readonly buffer QKV { V qkv[]; };
+layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
+layout(std430, set = 0, binding = 2) readonly buffer DOut { V dout[]; };
+layout(std430, set = 0, binding = 3) readonly buffer Delta { float delta[]; };
+layout(std430, set = 0, binding = 4) buffer DQKV { V dqkv[]; };
+
+void main() {
+    Part part;
+    if (!findPart(part)) {
+        return;
+    }
+    V k[ROWS][HEAD];
+    V v[ROWS][HEAD];
+    V dk[ROWS][HEAD];
+    V dv[ROWS][HEAD];
+    for (uint r = 0; r < ROWS; r++) {
+        uint token = tokenOf(part, r);
+        uint atK = qkvAt(token, 1, part.head);
+        uint atV = qkvAt(token, 2, part.head);
+        for (uint d = 0; d < HEAD; d++) {
+            k[r][d] = qkv[atK + d] * (scale * LOG2_E);
+            v[r][d] = qkv[atV + d];
+            dk[r][d] = V(0);
+            dv[r][d] = V(0);
+        }
+    }
+    for (uint i = 0; i < length; i++) {
+        uint token = part.base + i;
+        uint at = qkvAt(token, 0, part.head);
+        uint outer = outAt(token, part.head);
+        float bound = lse[token * heads + part.head] * LOG2_E;
+        float mean = delta[token * heads + part.head];
+        V q[HEAD];
+        V g[HEAD];
+        float p[ROWS];
+        float ds[ROWS];
+        for (uint r = 0; r < ROWS; r++) {
+            p[r] = -bound;
+            ds[r] = -mean;
+        }
+        for (uint d = 0; d < HEAD; d++) {
+            q[d] = qkv[at + d];
+            g[d] = dout[outer + d];
+            for (uint r = 0; r < ROWS; r++) {
+                p[r] += dot(k[r][d], q[d]);
+                ds[r] += dot(v[r][d], g[d]);
+            }
+        }
+        for (uint r = 0; r < ROWS; r++) {
+            p[r] = exp2(p[r]);
+            ds[r] *= p[r];
+        }
+        for (uint d = 0; d < HEAD; d++) {
+            for (uint r = 0; r < ROWS; r++) {
+                dk[r][d] += ds[r] * q[d];
+                dv[r][d] += p[r] * g[d];
+            }
+        }
+    }
+    for (uint r = 0; r < ROWS; r++) {
+        if (part.row + r < length) {
+            uint token = part.base + part.row + r;
+            uint atK = qkvAt(token, 1, part.head);
+            uint atV = qkvAt(token, 2, part.head);
+            for (uint d = 0; d < HEAD; d++) {
+                V oldK = accumulate != 0 ? dqkv[atK + d] : V(0);
+                V oldV = accumulate != 0 ? dqkv[atV + d] : V(0);
+                dqkv[atK + d] = oldK + scale * dk[r][d];
+                dqkv[atV + d] = oldV + dv[r][d];
+            }
+        }
+    }
+}

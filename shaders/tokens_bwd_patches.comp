@@ -1,0 +1,30 @@
+#version 450
+// Gradient of tokens_fwd by the patches: the rows of dx without those of CLS.
+//   dpatches[first + s (T-1) + t] = dx[start + s T + 1 + t]
+// dx (rows, D), dpatches (rows, D), f32.
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+
+layout(local_size_x = 256) in;
+layout(std430, set = 0, binding = 0) readonly buffer DX { float dx[]; };
+layout(std430, set = 0, binding = 1) buffer DPatches { float dpatches[]; };
+layout(push_constant) uniform Push {
+    uint start; // the run's first row in dx
+    uint first; // the run's first row in dpatches
+    uint sequences;
+    uint length; // T
+    uint width;  // D
+    uint accumulate;
+};
+
+void main() {
+    uint i = globalIndex();
+    uint inner = (length - 1) * width;
+    if (i >= sequences * inner) {
+        return;
+    }
+    uint s = i / inner;
+    float g = dx[(start + s + 1) * width + i];
+    uint to = first * width + i;
+    dpatches[to] = accumulate != 0 ? dpatches[to] + g : g;
+}

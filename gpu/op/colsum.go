@@ -1,0 +1,67 @@
+package op
+
+import "dino-vk/gpu"
+
+var colSumKernel = &gpu.Kernel{Name: "colsum", Variants: []gpu.Variant{
+	{Module: "colsum_vec4", Fits: func(_ gpu.Caps, columns any) bool { return columns.(int)%4 == 0 }},
+	{Module: "colsum"},
+}}
+
+type colSumPush struct {
+	Rows, Columns uint32
+	Part          uint32
+	Slot          uint32
+	Alpha         float32
+}
+
+// colSumPart is how many rows an invocation sums.
+const colSumPart = 128
+
+// ColSum records sum[j] = alpha sum_i x[i][j], x (…, columns) f32, axes before
+// the last counting as rows; with accumulate it adds to what sum holds. The
+// rows are summed by parts of fixed size, so the order never changes.
+func ColSum(g *gpu.Graph, sum, x *gpu.Tensor, alpha float32, accumulate bool) {
+	if g.Err() != nil {
+		return
+	}
+	if len(x.Shape) == 0 || x.Len() == 0 || sum.Len() != x.Dim(-1) {
+		g.Errorf("colsum: %v of %v", sum, x)
+		return
+	}
+	x, _, _ = matrix(x)
+	for x.Dim(0) > colSumPart {
+		x = colSumParts(g, x)
+	}
+	colSum(g, sum, x, colSumPart, 0, alpha, accumulate)
+}
+
+// colSumParts records the sums over parts of the rows.
+func colSumParts(g *gpu.Graph, x *gpu.Tensor) *gpu.Tensor {
+	rows, columns := x.Dim(0), x.Dim(1)
+	runs := spans(g, rows, columns)
+	slots := 0
+	for _, s := range runs {
+		slots += ceilDiv(s.n, colSumPart)
+	}
+	parts := g.New("parts", gpu.F32, slots, columns)
+	slot := 0
+	for _, s := range runs {
+		colSum(g, parts, s.of(x), colSumPart, slot, 1, false)
+		slot += ceilDiv(s.n, colSumPart)
+	}
+	return parts
+}
+
+func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, accumulate bool) {
+	rows, columns := x.Dim(0), x.Dim(1)
+	sh := g.Pick(colSumKernel, columns)
+	n := ceilDiv(rows, part) * columns
+	if sh.Module == "colsum_vec4" {
+		n /= 4
+	}
+	if accumulate {
+		sh = sh.With("ACCUMULATE", 1)
+	}
+	push := colSumPush{uint32(rows), uint32(columns), uint32(part), uint32(slot), alpha}
+	g.Dispatch(sh, grid(g, n, 64), push, x, sum)
+}

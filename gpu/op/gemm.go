@@ -1,0 +1,257 @@
+package op
+
+import (
+	"fmt"
+
+	"dino-vk/gpu"
+)
+
+// GEMM describes the matrix product
+//
+//	C = gelu(alpha op(A) op(B) + Bias) * Factor + Residual (+ C),
+//
+// every part but the product being optional. All matrices are row-major f32;
+// axes before the last count as rows. op(A) is (m, k), op(B) (k, n), C (m, n).
+type GEMM struct {
+	A, B, C        *gpu.Tensor
+	TransA, TransB bool    // op transposes: A is stored (k, m), B (n, k)
+	Alpha          float32 // 0 stands for 1
+
+	Bias       *gpu.Tensor // (n)
+	GELU       bool
+	Slope      *gpu.Tensor // (m, n): with GELU, receives its derivative
+	Factor     *gpu.Tensor // (m, n): multiplied element by element
+	Residual   *gpu.Tensor // (m, n)
+	Accumulate bool        // add to what C holds
+}
+
+// gemmSize is the size of a product: op(A) (M, K) times op(B) (K, N).
+type gemmSize struct {
+	M, N, K        int
+	TransA, TransB bool
+}
+
+var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
+	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool {
+		p := problem.(gemmSize)
+		widthA, widthB := p.K, p.N
+		if p.TransA {
+			widthA = p.M
+		}
+		if p.TransB {
+			widthB = p.K
+		}
+		return widthA%4 == 0 && widthB%4 == 0 && p.N%4 == 0
+	}},
+	{Module: "gemm"},
+}}
+
+var gemmReduceKernel = gpu.Plain("gemm_reduce")
+
+type gemmPush struct {
+	M, N, K uint32
+	Part    uint32
+	Slot    uint32
+	Alpha   float32
+}
+
+type gemmReducePush struct {
+	Size, N uint32
+	Slots   uint32
+	Alpha   float32
+}
+
+const (
+	gemmTile  = 8  // rows and columns of an invocation's tile
+	gemmTiles = 64 // tiles of a workgroup
+)
+
+// Gemm records a matrix product. Tensors too large for one binding are cut
+// along their rows; B must fit one unless A is transposed and B is not.
+func Gemm(g *gpu.Graph, p GEMM) {
+	if g.Err() != nil {
+		return
+	}
+	size, err := p.size()
+	if err != nil {
+		g.Errorf("gemm: %w", err)
+		return
+	}
+	p.A, _, _ = matrix(p.A)
+	p.B, _, _ = matrix(p.B)
+	p.C = p.C.Reshape(size.M, size.N)
+	if p.Alpha == 0 {
+		p.Alpha = 1
+	}
+	if p.TransA {
+		p.sumOfRows(g, size)
+		return
+	}
+	// C's rows are A's: any number of them is a product of its own.
+	for _, s := range spans(g, size.M, max(size.K, size.N)) {
+		q, part := p, size
+		part.M = s.n
+		q.A, q.C = s.of(p.A), s.of(p.C)
+		for _, t := range []**gpu.Tensor{&q.Slope, &q.Factor, &q.Residual} {
+			if *t != nil {
+				*t = s.of((*t).Reshape(size.M, size.N))
+			}
+		}
+		q.product(g, part)
+	}
+}
+
+// sumOfRows records a product whose sum runs over A's rows, and over B's
+// unless that is transposed too: the gradient of a weight.
+func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
+	runs := spans(g, size.K, max(size.M, size.N))
+	if p.TransB || len(runs) <= 1 {
+		p.product(g, size)
+		return
+	}
+	// Every run of rows fills slots of its own with partial sums.
+	part := roundUp(ceilDiv(runs[0].n, max(1, gemmParts(size)/len(runs))), 4)
+	slots := 0
+	for _, s := range runs {
+		slots += ceilDiv(s.n, part)
+	}
+	sums := g.New("parts", gpu.F32, slots, size.M, size.N)
+	slot := 0
+	for _, s := range runs {
+		q, piece := p, size
+		piece.K = s.n
+		q.A, q.B = s.of(p.A), s.of(p.B)
+		q.partial(g, piece, sums, part, slot)
+		slot += ceilDiv(s.n, part)
+	}
+	p.reduce(g, size, sums)
+}
+
+// product records a product of tensors that fit their bindings.
+func (p GEMM) product(g *gpu.Graph, size gemmSize) {
+	if parts := gemmParts(size); parts > 1 {
+		part := roundUp(ceilDiv(size.K, parts), 4)
+		sums := g.New("parts", gpu.F32, ceilDiv(size.K, part), size.M, size.N)
+		p.partial(g, size, sums, part, 0)
+		p.reduce(g, size, sums)
+		return
+	}
+	sh, groups := gemmShader(g, size)
+	args := append([]*gpu.Tensor{p.A, p.B}, p.epilogue(&sh)...)
+	g.Dispatch(sh, groups, size.push(size.K, 0, p.Alpha), args...)
+}
+
+// partial records the sums over parts of k, as the matrices slot, slot+1, … of
+// sums.
+func (p GEMM) partial(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, part, slot int) {
+	sh, groups := gemmShader(g, size)
+	groups[2] = ceilDiv(size.K, part)
+	g.Dispatch(sh.With("SPLIT", 1), groups, size.push(part, slot, 1), p.A, p.B, sums, nil, nil, nil, nil)
+}
+
+// reduce records the addition of partial sums and what follows it.
+func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor) {
+	n := size.M * size.N
+	sh := g.Pick(gemmReduceKernel, n)
+	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
+	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
+	g.Dispatch(sh, grid(g, n, 64), push, args...)
+}
+
+// epilogue specializes a shader for what follows the product and lists the
+// tensors of that.
+func (p GEMM) epilogue(sh *gpu.Shader) []*gpu.Tensor {
+	for _, s := range []struct {
+		name string
+		on   bool
+	}{
+		{"BIAS", p.Bias != nil}, {"GELU", p.GELU}, {"SLOPE", p.Slope != nil},
+		{"FACTOR", p.Factor != nil}, {"RESIDUAL", p.Residual != nil}, {"ACCUMULATE", p.Accumulate},
+	} {
+		if s.on {
+			*sh = sh.With(s.name, 1)
+		}
+	}
+	return []*gpu.Tensor{p.C, p.Bias, p.Slope, p.Factor, p.Residual}
+}
+
+// size checks the shapes.
+func (p GEMM) size() (gemmSize, error) {
+	if p.A == nil || p.B == nil || p.C == nil || p.A.Len() == 0 || p.B.Len() == 0 || len(p.A.Shape) == 0 || len(p.B.Shape) == 0 {
+		return gemmSize{}, fmt.Errorf("product %v of %v and %v: a matrix is missing or empty", p.C, p.A, p.B)
+	}
+	s := gemmSize{TransA: p.TransA, TransB: p.TransB}
+	s.K, s.M = p.A.Dim(-1), p.A.Len()/p.A.Dim(-1)
+	if p.TransA {
+		s.K, s.M = s.M, s.K
+	}
+	k, n := p.B.Len()/p.B.Dim(-1), p.B.Dim(-1)
+	if p.TransB {
+		k, n = n, k
+	}
+	s.N = n
+	if k != s.K || p.C.Len() != s.M*s.N || p.C.Dim(-1) != s.N {
+		return s, fmt.Errorf("product %v of %v (transposed: %v) and %v (transposed: %v)", p.C, p.A, p.TransA, p.B, p.TransB)
+	}
+	if p.Bias != nil && p.Bias.Len() != s.N {
+		return s, fmt.Errorf("bias %v of product %v", p.Bias, p.C)
+	}
+	for _, t := range []*gpu.Tensor{p.Slope, p.Factor, p.Residual} {
+		if t != nil && t.Len() != p.C.Len() {
+			return s, fmt.Errorf("%v and product %v differ in size", t, p.C)
+		}
+	}
+	if p.Slope != nil && !p.GELU {
+		return s, fmt.Errorf("slope %v of a product without GELU", p.Slope)
+	}
+	return s, nil
+}
+
+func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
+	return gemmPush{uint32(s.M), uint32(s.N), uint32(s.K), uint32(part), uint32(slot), alpha}
+}
+
+// gemmShader picks and specializes the kernel for a size.
+func gemmShader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
+	wide := gemmTilesX(size.N)
+	sh := g.Pick(gemmKernel, size).With("TILES_X", uint32(wide))
+	if size.TransA {
+		sh = sh.With("TRANS_A", 1)
+	}
+	if size.TransB {
+		sh = sh.With("TRANS_B", 1)
+	}
+	if size.K%4 == 0 {
+		sh = sh.With("TAIL", 0)
+	}
+	return sh, gpu.Groups{
+		ceilDiv(size.N, gemmTile*wide),
+		ceilDiv(size.M, gemmTile*gemmTiles/wide),
+		1,
+	}
+}
+
+// gemmTilesX is how many of a workgroup's tiles lie side by side: the power of
+// two nearest to a square that wastes the fewest of them on n columns.
+func gemmTilesX(n int) int {
+	best, waste := 0, 0
+	for _, wide := range []int{8, 4, 16, 2, 1} {
+		w := roundUp(n, gemmTile*wide) - n
+		if best == 0 || w < waste {
+			best, waste = wide, w
+		}
+	}
+	return best
+}
+
+// gemmParts is into how many parts to cut the sum so that the device has
+// enough to do: at least 256 workgroups if that leaves 256 summands to each.
+func gemmParts(s gemmSize) int {
+	wide := gemmTilesX(s.N)
+	groups := ceilDiv(s.N, gemmTile*wide) * ceilDiv(s.M, gemmTile*gemmTiles/wide)
+	return max(1, min(ceilDiv(256, groups), s.K/256))
+}
+
+func ceilDiv(n, d int) int { return (n + d - 1) / d }
+
+func roundUp(n, to int) int { return ceilDiv(n, to) * to }

@@ -1,0 +1,252 @@
+package op
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
+	"dino-vk/gpu/ref"
+)
+
+// variants runs a test with every variant of a kernel that the device can run
+// ahead of the others.
+func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
+	all := k.Variants
+	defer func() { k.Variants = all }()
+	for i, v := range all {
+		if v.Needs&^gputest.Open(t).Caps().Features != 0 {
+			continue
+		}
+		k.Variants = all[i:]
+		t.Run(v.Module, test)
+	}
+}
+
+// gemmCase is a product with what follows it.
+type gemmCase struct {
+	m, n, k                                         int
+	alpha                                           float32
+	bias, gelu, slope, factor, residual, accumulate bool
+	binding                                         int64 // limit on a binding's bytes, 0 = the device's
+}
+
+func (c gemmCase) String() string {
+	s := fmt.Sprintf("%dx%dx%d", c.m, c.n, c.k)
+	for _, o := range []struct {
+		on   bool
+		name string
+	}{{c.alpha != 0, "alpha"}, {c.bias, "bias"}, {c.gelu, "gelu"}, {c.slope, "slope"}, {c.factor, "factor"},
+		{c.residual, "residual"}, {c.accumulate, "accumulate"}, {c.binding != 0, "cut"}} {
+		if o.on {
+			s += "+" + o.name
+		}
+	}
+	return s
+}
+
+var gemmCases = []gemmCase{
+	{m: 1, n: 1, k: 1},
+	{m: 31, n: 32, k: 33},
+	{m: 33, n: 31, k: 32},
+	{m: 32, n: 33, k: 31, alpha: -0.5},
+	{m: 8, n: 8, k: 4},
+	{m: 12, n: 20, k: 28, alpha: 3},
+	{m: 97, n: 101, k: 89, bias: true},
+	{m: 100, n: 104, k: 36, bias: true, gelu: true, slope: true},
+	{m: 9, n: 7, k: 5, gelu: true},
+	{m: 68, n: 12, k: 40, factor: true},
+	{m: 37, n: 40, k: 24, residual: true, bias: true, accumulate: true},
+	{m: 3, n: 2, k: 1031},                              // cut along k
+	{m: 12, n: 8, k: 1030, alpha: 2, accumulate: true}, // the same, k no multiple of 4
+	{m: 16, n: 16, k: 2048, bias: true, gelu: true, slope: true, factor: true, residual: true, accumulate: true},
+	{m: 198, n: 288, k: 96, bias: true},
+	{m: 130, n: 96, k: 384, residual: true},
+	{m: 200, n: 32, k: 28, binding: 64 * 32 * 4, bias: true, gelu: true, slope: true, factor: true, residual: true},
+	{m: 13, n: 17, k: 200, binding: 64 * 17 * 4, accumulate: true},
+}
+
+func TestGemm(t *testing.T) {
+	variants(t, gemmKernel, func(t *testing.T) {
+		for _, c := range gemmCases {
+			for _, trans := range []string{"NN", "NT", "TN", "TT"} {
+				if c.binding != 0 && (trans == "TT" || trans == "TN" != (c.k == 200)) {
+					continue // B must fit one binding
+				}
+				t.Run(fmt.Sprint(trans, "/", c), func(t *testing.T) { testGemm(t, c, trans[0] == 'T', trans[1] == 'T') })
+			}
+		}
+	})
+}
+
+func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
+	k := gputest.New(t)
+	if c.binding != 0 {
+		caps := k.Dev.Caps()
+		caps.MaxBinding = c.binding
+		k.Graph = gpu.NewGraph(caps)
+	}
+	size := c.m * c.n
+	a, b := gputest.Normal(1, c.m*c.k), gputest.Normal(2, c.k*c.n)
+	old, bias := gputest.Normal(3, size), gputest.Normal(4, c.n)
+	factor, residual := gputest.Normal(5, size), gputest.Normal(6, size)
+
+	p := GEMM{TransA: transA, TransB: transB, Alpha: c.alpha, GELU: c.gelu, Accumulate: c.accumulate}
+	p.A = k.Input("a", a, c.m, c.k)
+	if transA {
+		p.A = p.A.Reshape(c.k, c.m)
+	}
+	p.B = k.Input("b", b, c.k, c.n)
+	if transB {
+		p.B = p.B.Reshape(c.n, c.k)
+	}
+	out := k.Output("c", gpu.F32, c.m, c.n)
+	if c.accumulate {
+		out = k.InOut("c", old, c.m, c.n)
+	}
+	p.C = out
+	if c.bias {
+		p.Bias = k.Input("bias", bias, c.n)
+	}
+	var slope *gpu.Tensor
+	if c.slope {
+		slope = k.Output("slope", gpu.F32, c.m, c.n)
+		p.Slope = slope
+	}
+	if c.factor {
+		p.Factor = k.Input("factor", factor, c.m, c.n)
+	}
+	if c.residual {
+		p.Residual = k.Input("residual", residual, c.m, c.n)
+	}
+	Gemm(k.Graph, p)
+	k.Run()
+
+	want, terms := ref.MatMul(gputest.Float64(a), gputest.Float64(b), c.m, c.n, c.k, transA, transB)
+	wantSlope, slopeTerms := make([]float64, size), make([]float64, size)
+	// Rounding of a sum of n terms grows as √n; GELU's own error is below 8
+	// units, it stretches an error by at most 1.13 and its slope by 0.8.
+	units := math.Sqrt(float64(c.k)) + 4
+	alpha := float64(c.alpha)
+	if alpha == 0 {
+		alpha = 1
+	}
+	for i := range want {
+		v, e := alpha*want[i], math.Abs(alpha)*terms[i]
+		if c.bias {
+			v += float64(bias[i%c.n])
+			e += math.Abs(float64(bias[i%c.n]))
+		}
+		if c.gelu {
+			v, wantSlope[i] = ref.GELU(v)
+			slopeTerms[i] = e + 8/units*math.Abs(wantSlope[i])
+			e = 1.13*e + 8/units*math.Abs(v)
+		}
+		if c.factor {
+			v *= float64(factor[i])
+			e *= math.Abs(float64(factor[i]))
+		}
+		if c.residual {
+			v += float64(residual[i])
+			e += math.Abs(float64(residual[i]))
+		}
+		if c.accumulate {
+			v += float64(old[i])
+			e += math.Abs(float64(old[i]))
+		}
+		want[i], terms[i] = v, e
+	}
+	k.Near(out, want, gputest.EpsTerms(units, terms))
+	if c.slope {
+		k.Near(slope, wantSlope, gputest.EpsTerms(units, slopeTerms))
+	}
+}
+
+// GELU to a few units over its whole range, where the product adds no error.
+func TestGELU(t *testing.T) {
+	const n = 4001
+	x := make([]float32, n)
+	want, wantSlope := make([]float64, n), make([]float64, n)
+	for i := range x {
+		x[i] = float32(i-n/2) / 250 // -8 to 8
+		want[i], wantSlope[i] = ref.GELU(float64(x[i]))
+	}
+	k := gputest.New(t)
+	y, slope := k.Output("y", gpu.F32, n, 1), k.Output("slope", gpu.F32, n, 1)
+	one := k.Input("one", []float32{1}, 1, 1)
+	Gemm(k.Graph, GEMM{A: k.Input("x", x, n, 1), B: one, C: y, GELU: true, Slope: slope})
+	k.Run()
+	// The argument of exp(-x^2/2) is rounded: x^2/2 units of relative error.
+	k.Near(y, want, func(i int, want float64) float64 {
+		v := float64(x[i])
+		return gputest.Epsilon * (6 + v*v/2) * math.Abs(want)
+	})
+	k.Near(slope, wantSlope, func(i int, _ float64) float64 {
+		v := float64(x[i])
+		return gputest.Epsilon * (4 + v*v/2) * (ref.NormalCDF(v) + math.Abs(v)*math.Exp(-v*v/2))
+	})
+}
+
+func TestGemmRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		a, b, c, bias []int
+	}{
+		{"inner extents", []int{3, 4}, []int{5, 6}, []int{3, 6}, nil},
+		{"product", []int{3, 4}, []int{4, 6}, []int{3, 5}, nil},
+		{"bias", []int{3, 4}, []int{4, 6}, []int{3, 6}, []int{3}},
+	} {
+		g := gpu.NewGraph(gpu.MinimalCaps)
+		s := gpu.NewStore()
+		p := GEMM{A: s.New("a", gpu.F32, c.a...), B: s.New("b", gpu.F32, c.b...), C: s.New("c", gpu.F32, c.c...)}
+		if c.bias != nil {
+			p.Bias = s.New("bias", gpu.F32, c.bias...)
+		}
+		Gemm(g, p)
+		if g.Err() == nil {
+			t.Errorf("a wrong %s was recorded", c.name)
+		}
+	}
+}
+
+// BenchmarkGemm times the products of the small model's blocks: 64 images of
+// 198 tokens, width 96.
+func BenchmarkGemm(b *testing.B) {
+	const rows = 64 * 198
+	for _, c := range []struct {
+		name           string
+		m, n, k        int
+		transA, transB bool
+	}{
+		{"qkv", rows, 288, 96, false, true},
+		{"proj", rows, 96, 96, false, true},
+		{"fc1", rows, 384, 96, false, true},
+		{"fc2", rows, 96, 384, false, true},
+		{"dx_qkv", rows, 96, 288, false, false},
+		{"dx_fc1", rows, 96, 384, false, false},
+		{"dx_fc2", rows, 384, 96, false, false},
+		{"dw_qkv", 288, 96, rows, true, false},
+		{"dw_proj", 96, 96, rows, true, false},
+		{"dw_fc1", 384, 96, rows, true, false},
+		{"dw_fc2", 96, 384, rows, true, false},
+		{"patch", 64 * 192, 96, 48, false, true},
+		{"head", 384, 1024, 64, false, true},
+		{"square", 1024, 1024, 1024, false, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			flops := int64(2 * c.m * c.n * c.k)
+			benchmark(b, 0, flops, func(g *gpu.Graph, s *source) {
+				x, y := s.normal(c.m, c.k), s.normal(c.k, c.n)
+				p := GEMM{A: x, B: y, C: s.normal(c.m, c.n), TransA: c.transA, TransB: c.transB}
+				if c.transA {
+					p.A = x.Reshape(c.k, c.m)
+				}
+				if c.transB {
+					p.B = y.Reshape(c.n, c.k)
+				}
+				Gemm(g, p)
+			})
+		})
+	}
+}

@@ -1,0 +1,142 @@
+// Matrix product: c = epilogue(alpha op(a) op(b)), op(a) (m, k), op(b) (k, n),
+// c (m, n), all row-major f32; op(x) is x, or the transpose of the stored x
+// (so a is stored (k, m) where TRANS_A, b (n, k) where TRANS_B). Sums are f32.
+//
+// Every invocation makes a tile of 8 x 8 elements from registers, without
+// shared memory, barriers or subgroups: on processors, where every load of an
+// invocation costs a dozen instructions, that is by far the quickest, and any
+// device can run it. A workgroup is 64 tiles, TILES_X of them side by side.
+//
+// SPLIT: the third axis of the grid cuts k into parts of `part` elements, and
+// the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
+//
+// Define VEC: 4 where both operands' and c's rows are multiples of 4 elements,
+// which are then loaded at once; 1 takes any shape.
+#define EPILOGUE_BINDING 2
+#include "gemm_epilogue.glsl"
+
+layout(local_size_x = 64) in;
+layout(std430, set = 0, binding = 0) readonly buffer A { STORED a[]; };
+layout(std430, set = 0, binding = 1) readonly buffer B { STORED b[]; };
+layout(constant_id = 6) const bool TRANS_A = false;
+layout(constant_id = 7) const bool TRANS_B = false;
+layout(constant_id = 8) const bool SPLIT = false;
+layout(constant_id = 9) const uint TILES_X = 8;
+layout(constant_id = 10) const bool TAIL = true; // k or part is no multiple of 4
+layout(push_constant) uniform Push {
+    uint m, n, k;
+    uint part; // elements of k that one workgroup sums, a multiple of 4
+    uint slot; // SPLIT: the number of the first part
+    float alpha;
+};
+
+#if VEC == 4
+// Four elements of a row of the given width, from `column` on; past the
+// row's end they don't matter.
+#define LOAD(x, row, column, width) x[((row) * (width) + (column)) / 4u]
+#else
+#define LOAD(x, row, column, width) vec4( \
+    x[(row) * (width) + min((column), (width) - 1u)], \
+    x[(row) * (width) + min((column) + 1u, (width) - 1u)], \
+    x[(row) * (width) + min((column) + 2u, (width) - 1u)], \
+    x[(row) * (width) + min((column) + 3u, (width) - 1u)])
+#endif
+
+void main() {
+    const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
+    const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
+    const uint begin = gl_WorkGroupID.z * part;
+    const uint end = min(k, begin + part);
+
+    vec4 sum[8][2];
+    for (uint i = 0u; i < 8u; ++i) {
+        sum[i][0] = vec4(0.0);
+        sum[i][1] = vec4(0.0);
+    }
+    // Rows and columns outside the matrix repeat the last inside it; the four
+    // columns of a load lie on the same side of its edge where VEC is 4.
+    uint row[8], col[8];
+    for (uint i = 0u; i < 8u; ++i) {
+        row[i] = min(row0 + i, m - 1u);
+        col[i] = min(col0 + i, n - 1u);
+    }
+    const uint rowLast = (m - 1u) / 4u * 4u, colLast = (n - 1u) / 4u * 4u;
+    const uvec2 row4 = uvec2(min(row0, rowLast), min(row0 + 4u, rowLast));
+    const uvec2 col4 = uvec2(min(col0, colLast), min(col0 + 4u, colLast));
+
+    for (uint p = begin; p < end; p += 4u) {
+        // A loaded vector lies along k unless the operand is stored with k as
+        // its row; then every step loads two.
+        const bvec4 inside = lessThan(uvec4(p) + uvec4(0, 1, 2, 3), uvec4(end));
+        vec4 va[8], vb[8];
+        for (uint i = 0u; i < 8u; ++i) {
+            if (!TRANS_A) {
+                va[i] = LOAD(a, row[i], p, k);
+                if (TAIL) {
+                    va[i] = mix(vec4(0.0), va[i], inside);
+                }
+            }
+        }
+        for (uint j = 0u; j < 8u; ++j) {
+            if (TRANS_B) {
+                vb[j] = LOAD(b, col[j], p, k);
+                if (TAIL) {
+                    vb[j] = mix(vec4(0.0), vb[j], inside);
+                }
+            }
+        }
+        for (uint s = 0u; s < 4u; ++s) {
+            const uint q = TAIL ? min(p + s, k - 1u) : p + s;
+            vec4 y[2], x[2];
+            if (TRANS_A) {
+                y[0] = LOAD(a, q, row4.x, m);
+                y[1] = LOAD(a, q, row4.y, m);
+                if (TAIL && !inside[s]) {
+                    y[0] = y[1] = vec4(0.0);
+                }
+            } else {
+                y[0] = vec4(va[0][s], va[1][s], va[2][s], va[3][s]);
+                y[1] = vec4(va[4][s], va[5][s], va[6][s], va[7][s]);
+            }
+            if (TRANS_B) {
+                x[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
+                x[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
+            } else {
+                x[0] = LOAD(b, q, col4.x, n);
+                x[1] = LOAD(b, q, col4.y, n);
+                if (TAIL && !inside[s]) {
+                    x[0] = x[1] = vec4(0.0);
+                }
+            }
+            for (uint i = 0u; i < 8u; ++i) {
+                sum[i][0] = fma(vec4(y[i / 4u][i % 4u]), x[0], sum[i][0]);
+                sum[i][1] = fma(vec4(y[i / 4u][i % 4u]), x[1], sum[i][1]);
+            }
+        }
+    }
+
+    for (uint i = 0u; i < 8u; ++i) {
+        if (row0 + i >= m) {
+            break;
+        }
+        uint at = (row0 + i) * n;
+        if (SPLIT) {
+            at += (slot + gl_WorkGroupID.z) * m * n;
+        }
+        for (uint j = 0u; j < 8u; j += VEC) {
+            if (col0 + j >= n) {
+                break;
+            }
+#if VEC == 4
+            STORED v = sum[i][j / 4u];
+#else
+            STORED v = sum[i][j / 4u][j % 4u];
+#endif
+            if (SPLIT) {
+                c[(at + col0 + j) / VEC] = v;
+            } else {
+                store((at + col0 + j) / VEC, (col0 + j) / VEC, alpha * v);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// What becomes of an element of a matrix product before it is stored, in this
+// order, every part but the first being optional:
+//   v = alpha * product + bias[column]
+//   slope[i] = gelu'(v), v = gelu(v)
+//   v = v * factor[i] + residual[i] + c[i]
+// c, slope, factor and residual are (m, n) row-major.
+//
+// Define EPILOGUE_BINDING, the number of the first of five bindings, and VEC,
+// the number of columns that are handled at once (1 or 4; n is a multiple).
+#include "erf.glsl"
+
+#if VEC == 4
+#define STORED vec4
+#else
+#define STORED float
+#endif
+
+layout(std430, set = 0, binding = EPILOGUE_BINDING) buffer C { STORED c[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) readonly buffer Bias { STORED bias[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 2) writeonly buffer Slope { STORED slope[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 3) readonly buffer Factor { STORED factor[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 4) readonly buffer Residual { STORED residual[]; };
+
+layout(constant_id = 0) const bool BIAS = false;
+layout(constant_id = 1) const bool GELU = false;
+layout(constant_id = 2) const bool SLOPE = false;
+layout(constant_id = 3) const bool FACTOR = false;
+layout(constant_id = 4) const bool RESIDUAL = false;
+layout(constant_id = 5) const bool ACCUMULATE = false;
+
+#if VEC == 4
+vec4 geluStored(vec4 x, out vec4 d) {
+    return vec4(gelu(x.x, d.x), gelu(x.y, d.y), gelu(x.z, d.z), gelu(x.w, d.w));
+}
+#else
+float geluStored(float x, out float d) { return gelu(x, d); }
+#endif
+
+// store writes v = alpha * product as element i (of VEC columns) in column j.
+void store(uint i, uint j, STORED v) {
+    if (BIAS) {
+        v += bias[j];
+    }
+    if (GELU) {
+        STORED d;
+        v = geluStored(v, d);
+        if (SLOPE) {
+            slope[i] = d;
+        }
+    }
+    if (FACTOR) {
+        v *= factor[i];
+    }
+    if (RESIDUAL) {
+        v += residual[i];
+    }
+    if (ACCUMULATE) {
+        v += c[i];
+    }
+    c[i] = v;
+}

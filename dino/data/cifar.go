@@ -60,12 +60,12 @@ func exists(path string) bool {
 }
 
 // openCIFAR reads the labels of binaries, whose kind follows from their sizes
-// and labels. The Set takes over closers.
-func openCIFAR(files []entry, names *entry, closers []io.Closer, o Options) (*Set, error) {
+// and labels; path is where they lie. The Set takes over closers.
+func openCIFAR(path string, files []entry, names *entry, closers []io.Closer, o Options) (*Set, error) {
 	s := &records{w: cifarSide, h: cifarSide, channels: 3, planar: true, area: o.Area, closers: closers}
 	if err := s.readCIFAR(files, names); err != nil {
 		closeAll(s.closers)
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s.set(), nil
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 
-	"github.com/bep/imagemeta"
 	_ "golang.org/x/image/bmp"  // registers the format
 	_ "golang.org/x/image/tiff" // registers the format
 	_ "golang.org/x/image/webp" // registers the format
@@ -61,32 +60,7 @@ func decodeFile(file []byte, h header, area int) (img Image, err error) {
 	if b := m.Bounds(); b.Dx() != h.w || b.Dy() != h.h {
 		return Image{}, fmt.Errorf("%s of %d x %d pixels whose header claims %d x %d: remove the file", h.format, b.Dx(), b.Dy(), h.w, h.h)
 	}
-	return upright(toRGB(m, area), orientation(file, h.format)), nil
-}
-
-// orientation reads the EXIF tag Orientation: 1 to 8, and 1 (upright) where
-// there is none or the metadata is damaged, which never costs the picture.
-func orientation(file []byte, format string) int {
-	kind, ok := map[string]imagemeta.ImageFormat{
-		"jpeg": imagemeta.JPEG, "png": imagemeta.PNG, "tiff": imagemeta.TIFF, "webp": imagemeta.WebP,
-	}[format]
-	if !ok {
-		return 1
-	}
-	o := 1
-	isOrientation := func(t imagemeta.TagInfo) bool { return t.Tag == "Orientation" && t.Namespace == "IFD0" }
-	// What was found before the metadata broke off still counts.
-	_, _ = imagemeta.Decode(imagemeta.Options{
-		R: bytes.NewReader(file), ImageFormat: kind, Sources: imagemeta.EXIF,
-		ShouldHandleTag: isOrientation,
-		HandleTag: func(t imagemeta.TagInfo) error {
-			if v, ok := t.Value.(uint16); ok && v >= 1 && v <= 8 {
-				o = int(v)
-			}
-			return imagemeta.ErrStopWalking
-		},
-	})
-	return o
+	return upright(pack(h.w, h.h, rows(m, h.format), area), orientation(file, h.format)), nil
 }
 
 // keepTransparentColour returns the GIF with its first frame's transparency

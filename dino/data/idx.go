@@ -120,7 +120,7 @@ func (s *records) readIDXLabels(ctx context.Context, path string) error {
 		return named(dir+labels, err)
 	}
 	if len(dims) != 1 || dims[0] != len(s.labels) {
-		return fmt.Errorf("%s: IDX dimensions %v for %d pictures: labels of another set?", dir+labels, dims, len(s.labels))
+		return fmt.Errorf("%s: IDX dimensions %v for %d pictures in %s: labels of another set?", dir+labels, dims, len(s.labels), base)
 	}
 	raw := make([]byte, dims[0])
 	if _, err := b.ReadAt(raw, off); err != nil {

@@ -61,5 +61,6 @@ func isText(head []byte) bool {
 		}
 		head = head[:len(head)-1]
 	}
-	return len(head) > 0 && utf8.Valid(head) && bytes.IndexByte(head, 0) < 0
+	control := func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n", r) }
+	return len(head) > 0 && utf8.Valid(head) && bytes.IndexFunc(head, control) < 0
 }

@@ -92,7 +92,7 @@ func openFile(ctx context.Context, b *blob, path, split string, o Options) (*Set
 		return openIDX(ctx, b, path, o)
 	case extension(path) == ".bin" && !b.temp:
 		b.Close()
-		return openCIFAR([]entry{one}, cifarNames(filepath.Dir(path)), nil, o)
+		return openCIFAR(filepath.Dir(path), []entry{one}, cifarNames(filepath.Dir(path)), nil, o)
 	case n == 0:
 		err = fmt.Errorf("%s is empty: it must be %s", path, understood)
 	case pictureNames[extension(path)] || isPicture(head):
@@ -149,7 +149,7 @@ func openTars(ctx context.Context, blobs []*blob, paths []string, skipped []erro
 	}
 	if len(all.pictures) == 0 {
 		if parts, names := cifarParts(all.others, split); len(parts) > 0 {
-			return openCIFAR(parts, names, closers, o)
+			return openCIFAR(paths[0], parts, names, closers, o)
 		}
 	}
 	return newPictures(ctx, all.pictures, all.skipped, closers, o)
@@ -177,7 +177,7 @@ func openFolder(ctx context.Context, root, split string, o Options) (*Set, error
 		others = append(others, entry{name: name, path: f.path(name)})
 	}
 	if parts, names := cifarParts(others, split); len(parts) > 0 {
-		return openCIFAR(parts, names, nil, o)
+		return openCIFAR(root, parts, names, nil, o)
 	}
 	for _, e := range others {
 		if strings.HasPrefix(filepath.Base(e.name), idxPrefix[split]) {

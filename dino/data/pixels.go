@@ -8,12 +8,6 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// toRGB packs m as 8-bit RGB, shrunk to at most area pixels. Alpha is dropped,
-// not blended, and of 16 bits the high byte is kept.
-func toRGB(m image.Image, area int) Image {
-	return pack(m.Bounds().Dx(), m.Bounds().Dy(), rowReader(m), area)
-}
-
 // pack makes an Image of at most area pixels of the w x h picture whose RGB
 // rows row delivers.
 func pack(w, h int, row func(y int, dst []uint8), area int) Image {
@@ -61,15 +55,21 @@ func fit(w, h, area int) (int, int) {
 	return fw, fh
 }
 
-// rowReader returns a function that writes row y of m as RGB into dst.
-func rowReader(m image.Image) func(y int, dst []uint8) {
+// rows returns a function that writes row y of m, decoded from a file of the
+// given format, as 8-bit RGB into dst. Alpha is dropped, not blended, and of 16
+// bits the high byte is kept.
+func rows(m image.Image, format string) func(y int, dst []uint8) {
 	b := m.Bounds()
 	w := b.Dx()
+	from := fullRange
+	if format == "webp" {
+		from = studioRange
+	}
 	switch m := m.(type) {
 	case *image.YCbCr:
-		return ycbcrRows(m)
+		return from.rows(m)
 	case *image.NYCbCrA:
-		return ycbcrRows(&m.YCbCr)
+		return from.rows(&m.YCbCr)
 	case *image.Gray:
 		return func(y int, dst []uint8) {
 			for x, v := range m.Pix[y*m.Stride : y*m.Stride+w] {
@@ -137,15 +137,43 @@ func rowReader(m image.Image) func(y int, dst []uint8) {
 	}
 }
 
-func ycbcrRows(m *image.YCbCr) func(y int, dst []uint8) {
-	b := m.Bounds()
+// ycbcr are the factors of a YCbCr to RGB conversion, in units of 2^-16.
+type ycbcr struct{ black, luma, redCr, greenCb, greenCr, blueCb int32 }
+
+var (
+	// fullRange is JPEG's (JFIF 1.02), rounded as libjpeg does.
+	fullRange = ycbcr{0, 65536, 91881, 22554, 46802, 116130}
+	// studioRange is lossy WebP's, BT.601 with luma 16 to 235 (RFC 6386, 9.2),
+	// which package color does not know.
+	studioRange = ycbcr{16, 76309, 104597, 25675, 53279, 132201}
+)
+
+func (k ycbcr) rows(m *image.YCbCr) func(y int, dst []uint8) {
+	w := m.Rect.Dx()
+	shift := 0 // pixels that share a chroma sample: 1 << shift
+	switch m.SubsampleRatio {
+	case image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420:
+		shift = 1
+	case image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410:
+		shift = 2
+	}
 	return func(y int, dst []uint8) {
-		for x := range b.Dx() {
-			yi, ci := m.YOffset(b.Min.X+x, b.Min.Y+y), m.COffset(b.Min.X+x, b.Min.Y+y)
-			dst[3*x], dst[3*x+1], dst[3*x+2] = color.YCbCrToRGB(m.Y[yi], m.Cb[ci], m.Cr[ci])
+		luma := m.Y[y*m.YStride:][:w]
+		chroma := m.COffset(m.Rect.Min.X, m.Rect.Min.Y+y)
+		for x := 0; x < w; chroma++ {
+			cb, cr := int32(m.Cb[chroma])-128, int32(m.Cr[chroma])-128
+			red, green, blue := k.redCr*cr, -k.greenCb*cb-k.greenCr*cr, k.blueCb*cb
+			for end := min(w, x+1<<shift); x < end; x++ {
+				v := k.luma*(int32(luma[x])-k.black) + 1<<15
+				pixel := dst[3*x : 3*x+3]
+				pixel[0], pixel[1], pixel[2] = clip(v+red), clip(v+green), clip(v+blue)
+			}
 		}
 	}
 }
+
+// clip rounds 16.16 fixed point down to 0..255.
+func clip(v int32) uint8 { return uint8(min(255, max(0, v>>16))) }
 
 // opaque drops a colour's alpha and the low bytes of 16-bit channels.
 func opaque(c color.Color) [3]uint8 {

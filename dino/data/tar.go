@@ -36,14 +36,13 @@ func indexTar(r io.ReaderAt, size int64) (*archive, error) {
 		if err == io.EOF {
 			break
 		}
-		if err != nil {
-			at, _ := section.Seek(0, io.SeekCurrent)
-			return nil, fmt.Errorf("the tar breaks off or is damaged near byte %d, after %d pictures (%w): copy it again",
-				at, len(a.pictures), err)
+		off, _ := section.Seek(0, io.SeekCurrent) // tar.Reader reads no further than it must
+		if err == nil && h.Typeflag == tar.TypeReg && h.Size > size-off {
+			err = io.ErrUnexpectedEOF
 		}
-		off, err := section.Seek(0, io.SeekCurrent) // tar.Reader reads no further than it must
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the tar breaks off or is damaged near byte %d, after %d pictures (%w): copy it again",
+				off, len(a.pictures), err)
 		}
 		name := path.Clean(h.Name)
 		if strings.HasPrefix(path.Base(name), ".") {

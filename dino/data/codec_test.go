@@ -267,45 +267,6 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no file panics, and what decodes has the promised size.
-func FuzzDecode(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.*")
-	if err != nil || len(files) == 0 {
-		f.Fatal(files, err)
-	}
-	for _, name := range files {
-		file, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(file)
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		img, err := decodeBytes(file, Options{Area: 100, MaxPixels: 1 << 16})
-		if err == nil && (len(img.Pix) != 3*img.W*img.H || img.W*img.H > 100 || img.W < 1 || img.H < 1) {
-			t.Fatalf("%d x %d with %d bytes", img.W, img.H, len(img.Pix))
-		}
-	})
-}
-
-// FuzzOrientation: metadata, however damaged, gives an orientation.
-func FuzzOrientation(f *testing.F) {
-	for _, name := range []string{"orientation6.jpg", "orientation6.png", "orientation6.tif", "orientation6.webp"} {
-		file, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(file)
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		for _, format := range []string{"jpeg", "png", "tiff", "webp", "gif"} {
-			if o := orientation(file, format); o < 1 || o > 8 {
-				t.Fatalf("%s: orientation %d", format, o)
-			}
-		}
-	})
-}
-
 // TestSubsampling compares every chroma subsampling, at odd sizes, with
 // package image's own notion of which samples a pixel has.
 func TestSubsampling(t *testing.T) {

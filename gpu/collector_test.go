@@ -49,13 +49,13 @@ func collect() (stop func()) {
 
 // forever is a program that adds 1 to y, with its pieces for the tests below.
 type forever struct {
-	d       *Device
-	s       *Store
-	p       *Program
-	y       *Tensor
-	module  *module
-	shader  Shader
-	n, runs int
+	d      *Device
+	s      *Store
+	p      *Program
+	y      *Tensor
+	module *module
+	shader Shader
+	n      int
 }
 
 func newForever(t *testing.T) *forever {

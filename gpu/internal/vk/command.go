@@ -33,15 +33,15 @@ func dev(d vulkan.Device) uint64 { return Handle(unsafe.Pointer(d)) }
 func cmdbuf(c vulkan.CommandBuffer) uint64 { return Handle(unsafe.Pointer(c)) }
 
 type submitInfo struct {
-	sType                uint32
-	pNext                uintptr
-	waitSemaphoreCount   uint32
-	pWaitSemaphores      uintptr
-	pWaitDstStageMask    uintptr
-	commandBufferCount   uint32
-	pCommandBuffers      uintptr
-	signalSemaphoreCount uint32
-	pSignalSemaphores    uintptr
+	sType              uint32
+	_                  uintptr // pNext
+	_                  uint32  // waitSemaphoreCount
+	_                  uintptr // pWaitSemaphores
+	_                  uintptr // pWaitDstStageMask
+	commandBufferCount uint32
+	pCommandBuffers    uintptr
+	_                  uint32  // signalSemaphoreCount
+	_                  uintptr // pSignalSemaphores
 }
 
 // QueueSubmit submits command buffers as one batch and signals fence.
@@ -70,16 +70,16 @@ type BufferWrite struct {
 type descriptorBufferInfo struct{ buffer, offset, rangeBytes uint64 }
 
 type writeDescriptorSet struct {
-	sType            uint32
-	pNext            uintptr
-	dstSet           uint64
-	dstBinding       uint32
-	dstArrayElement  uint32
-	descriptorCount  uint32
-	descriptorType   uint32
-	pImageInfo       uintptr
-	pBufferInfo      uintptr
-	pTexelBufferView uintptr
+	sType           uint32
+	_               uintptr // pNext
+	dstSet          uint64
+	dstBinding      uint32
+	_               uint32 // dstArrayElement
+	descriptorCount uint32
+	descriptorType  uint32
+	_               uintptr // pImageInfo
+	pBufferInfo     uintptr
+	_               uintptr // pTexelBufferView
 }
 
 // UpdateDescriptorSets writes storage-buffer descriptors.
@@ -107,7 +107,7 @@ func (in Instance) UpdateDescriptorSets(device vulkan.Device, writes []BufferWri
 
 type memoryBarrier struct {
 	sType    uint32
-	pNext    uintptr
+	_        uintptr // pNext
 	src, dst uint32
 }
 

@@ -8,8 +8,8 @@ import (
 
 type deviceQueueCreateInfo struct {
 	sType            uint32
-	pNext            uintptr
-	flags            uint32
+	_                uintptr // pNext
+	_                uint32  // flags
 	queueFamilyIndex uint32
 	queueCount       uint32
 	pQueuePriorities uintptr
@@ -18,14 +18,14 @@ type deviceQueueCreateInfo struct {
 type deviceCreateInfo struct {
 	sType                   uint32
 	pNext                   uintptr
-	flags                   uint32
+	_                       uint32 // flags
 	queueCreateInfoCount    uint32
 	pQueueCreateInfos       uintptr
-	enabledLayerCount       uint32
-	ppEnabledLayerNames     uintptr
+	_                       uint32  // enabledLayerCount
+	_                       uintptr // ppEnabledLayerNames
 	enabledExtensionCount   uint32
 	ppEnabledExtensionNames uintptr
-	pEnabledFeatures        uintptr
+	_                       uintptr // pEnabledFeatures
 }
 
 // CreateDevice makes a logical device with one queue of the given family.
@@ -95,7 +95,7 @@ type QueueFamily struct {
 
 type queueFamilyProperties struct {
 	flags, count, timestampBits uint32
-	granularity                 [3]uint32
+	_                           [3]uint32 // granularity
 }
 
 // QueueFamilies lists a physical device's queue families.
@@ -115,8 +115,8 @@ func (in Instance) QueueFamilies(physical vulkan.PhysicalDevice) []QueueFamily {
 }
 
 type extensionProperties struct {
-	name    [256]byte
-	version uint32
+	name [256]byte
+	_    uint32 // version
 }
 
 // DeviceExtensions lists the extensions of a physical device.
@@ -145,9 +145,9 @@ func InstanceExtensions(layer string) map[string]bool {
 }
 
 type layerProperties struct {
-	name                    [256]byte
-	specVersion, implements uint32
-	description             [256]byte
+	name [256]byte
+	_, _ uint32
+	_    [256]byte // description
 }
 
 // Layers lists the layers that the loader knows.

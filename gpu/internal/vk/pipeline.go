@@ -7,17 +7,17 @@ import (
 )
 
 type descriptorSetLayoutBinding struct {
-	binding            uint32
-	descriptorType     uint32
-	descriptorCount    uint32
-	stageFlags         uint32
-	pImmutableSamplers uintptr
+	binding         uint32
+	descriptorType  uint32
+	descriptorCount uint32
+	stageFlags      uint32
+	_               uintptr // pImmutableSamplers
 }
 
 type descriptorSetLayoutCreateInfo struct {
 	sType        uint32
-	pNext        uintptr
-	flags        uint32
+	_            uintptr // pNext
+	_            uint32  // flags
 	bindingCount uint32
 	pBindings    uintptr
 }
@@ -47,8 +47,8 @@ func (in Instance) CreateDescriptorSetLayout(device vulkan.Device, bindings []ui
 
 type pipelineLayoutCreateInfo struct {
 	sType                  uint32
-	pNext                  uintptr
-	flags                  uint32
+	_                      uintptr // pNext
+	_                      uint32  // flags
 	setLayoutCount         uint32
 	pSetLayouts            uintptr
 	pushConstantRangeCount uint32
@@ -94,8 +94,8 @@ type specializationInfo struct {
 
 type pipelineShaderStageCreateInfo struct {
 	sType               uint32
-	pNext               uintptr
-	flags               uint32
+	_                   uintptr // pNext
+	_                   uint32  // flags
 	stage               uint32
 	module              uint64
 	pName               uintptr
@@ -103,13 +103,13 @@ type pipelineShaderStageCreateInfo struct {
 }
 
 type computePipelineCreateInfo struct {
-	sType              uint32
-	pNext              uintptr
-	flags              uint32
-	stage              pipelineShaderStageCreateInfo
-	layout             uint64
-	basePipelineHandle uint64
-	basePipelineIndex  int32
+	sType             uint32
+	_                 uintptr // pNext
+	_                 uint32  // flags
+	stage             pipelineShaderStageCreateInfo
+	layout            uint64
+	_                 uint64 // basePipelineHandle
+	basePipelineIndex int32
 }
 
 // CreateComputePipeline makes one compute pipeline whose 32-bit
@@ -148,8 +148,8 @@ func (in Instance) CreateComputePipeline(device vulkan.Device, cache vulkan.Pipe
 
 type descriptorPoolCreateInfo struct {
 	sType         uint32
-	pNext         uintptr
-	flags         uint32
+	_             uintptr // pNext
+	_             uint32  // flags
 	maxSets       uint32
 	poolSizeCount uint32
 	pPoolSizes    uintptr

@@ -99,16 +99,16 @@ func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Propertie
 		maxAllocation uint64
 	}](&c, typeMaintenance3Properties)
 	type driverProperties struct {
-		id          uint32
-		name        [driverNameBytes]byte
-		info        [driverInfoBytes]byte
-		conformance [4]byte
+		_    uint32 // id
+		name [driverNameBytes]byte
+		info [driverInfoBytes]byte
+		_    [4]byte // conformance
 	}
 	driver := new(driverProperties)
 	if s.has("VK_KHR_driver_properties", 1, 2) {
 		driver = link[driverProperties](&c, typeDriverProperties)
 	}
-	type sizeProperties struct{ min, max, maxSubgroups, stages uint32 }
+	type sizeProperties struct{ min, max, _, _ uint32 }
 	size := new(sizeProperties)
 	if s.has("VK_EXT_subgroup_size_control", 1, 3) {
 		size = link[sizeProperties](&c, typeSubgroupSizeProperties)

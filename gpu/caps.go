@@ -65,6 +65,7 @@ func (f Features) String() string {
 type Caps struct {
 	Features       Features
 	MaxBinding     int64     // bytes that one storage-buffer binding may span
+	MaxBuffer      int64     // bytes of one buffer, which no tensor may exceed
 	OffsetAlign    int64     // alignment of a binding's offset in bytes
 	MaxGroups      [3]uint32 // workgroups of a dispatch, by axis
 	MaxInvocations uint32    // invocations of a workgroup
@@ -79,6 +80,7 @@ type Caps struct {
 // which every known driver exceeds.
 var MinimalCaps = Caps{
 	MaxBinding:     128 << 20,
+	MaxBuffer:      1 << 30,
 	OffsetAlign:    256,
 	MaxGroups:      [3]uint32{65535, 65535, 65535},
 	MaxInvocations: 256,

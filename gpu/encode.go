@@ -127,7 +127,8 @@ func (p *Program) locate(t *Tensor, slot int) (region, error) {
 	}
 	switch owner := t.mem.owner.(type) {
 	case *Graph:
-		return region{p.shared.scratch, p.plan.offset[t.mem.index] + t.off, t.Bytes()}, nil
+		at := p.plan.offset[t.mem.index]
+		return region{p.shared.scratch[at/p.plan.piece], at%p.plan.piece + t.off, t.Bytes()}, nil
 	case *Store:
 		b, offset, err := owner.locate(t, slot)
 		if err == nil && owner.dev != p.dev {

@@ -76,7 +76,6 @@ type candidate struct {
 	support       vk.Support
 	features      vk.Features
 	memoryTypes   []vulkan.MemoryPropertyFlagBits
-	maxBuffer     int64
 	family        uint32
 	timestampMask uint64  // valid bits; 0: no timestamps
 	timestampNano float64 // nanoseconds per tick
@@ -165,7 +164,7 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.Driver, c.DriverVersion = more.DriverName, more.DriverInfo
 	c.SubgroupSize = more.SubgroupSize
 	c.MaxAllocation = int64(more.MaxAllocation)
-	c.maxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
+	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
 	c.Features = featuresOf(c.features) &^ disable
 	return c

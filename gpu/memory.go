@@ -53,9 +53,9 @@ func (d *Device) memoryType(at place, allowed uint32) (uint32, bool) {
 // what names it in the error when memory is out.
 func (d *Device) newBuffer(what string, at place, bytes int64) (*buffer, error) {
 	bytes = max(bytes, 4)
-	if bytes > d.maxBuffer {
+	if bytes > d.MaxBuffer {
 		return nil, fmt.Errorf("%s: %w: a buffer of %s is more than the device's limit of %s",
-			what, ErrOutOfMemory, formatBytes(bytes), formatBytes(d.maxBuffer))
+			what, ErrOutOfMemory, formatBytes(bytes), formatBytes(d.MaxBuffer))
 	}
 	b := &buffer{dev: d, bytes: bytes}
 	info := vulkan.BufferCreateInfo{

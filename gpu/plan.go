@@ -1,10 +1,15 @@
 package gpu
 
-import "sort"
+import (
+	"fmt"
+	"math"
+	"sort"
+)
 
 // Plan says where a graph's scratch tensors lie and where barriers stand.
 type Plan struct {
 	Scratch int64   // bytes of scratch memory
+	piece   int64   // bytes of a buffer: no tensor crosses a multiple of it
 	offset  []int64 // of every scratch tensor, by its number
 	barrier []bool  // before node i everything earlier must have taken effect
 }
@@ -17,7 +22,15 @@ func NewPlan(g *Graph) (*Plan, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	p := &Plan{}
+	p := &Plan{piece: g.caps.MaxBuffer / viewAlign * viewAlign}
+	if p.piece <= 0 {
+		p.piece = math.MaxInt64 // made by hand, without a limit
+	}
+	for _, m := range g.scratch {
+		if m.bytes > p.piece {
+			return nil, fmt.Errorf("%w: %s has %d bytes: the device's buffers have at most %d", ErrOutOfMemory, m.name, m.bytes, p.piece)
+		}
+	}
 	p.place(g)
 	p.barrier = barriers(g.nodes, p.locate)
 	return p, nil
@@ -66,13 +79,14 @@ func (p *Plan) place(g *Graph) {
 			if span[j].last < span[i].first || span[i].last < span[j].first {
 				continue
 			}
-			if gap := p.offset[j] - end; gap >= size(i) && (best < 0 || gap < bestGap) {
-				best, bestGap = end, gap
+			begin := p.within(end, size(i))
+			if gap := p.offset[j] - end; begin+size(i) <= p.offset[j] && (best < 0 || gap < bestGap) {
+				best, bestGap = begin, gap
 			}
 			end = max(end, p.offset[j]+size(j))
 		}
 		if best < 0 {
-			best = end
+			best = p.within(end, size(i))
 		}
 		p.offset[i] = best
 		p.Scratch = max(p.Scratch, best+size(i))
@@ -81,6 +95,14 @@ func (p *Plan) place(g *Graph) {
 		copy(placed[at+1:], placed[at:])
 		placed[at] = i
 	}
+}
+
+// within moves a tensor's offset to the next piece where it would cross into it.
+func (p *Plan) within(offset, size int64) int64 {
+	if offset/p.piece != (offset+size-1)/p.piece {
+		return alignUp(offset, p.piece)
+	}
+	return offset
 }
 
 // locate turns an access into a range of real memory: all scratch tensors

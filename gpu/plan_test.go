@@ -8,7 +8,11 @@ import (
 // randomGraph records copies and fills among scratch and store tensors of
 // random sizes; every tensor is written before it is read.
 func randomGraph(r *rand.Rand) *Graph {
-	g := NewGraph(MinimalCaps)
+	caps := MinimalCaps
+	if r.IntN(2) == 0 { // so that the scratch memory needs several pieces
+		caps.MaxBuffer = 20 * 64 * elemBytes * int64(1+r.IntN(3))
+	}
+	g := NewGraph(caps)
 	s := NewStore()
 	var ready []*Tensor
 	for range 2 + r.IntN(60) {
@@ -52,6 +56,9 @@ func checkPlan(t *testing.T, g *Graph) {
 			if alive && !apart {
 				t.Errorf("scratch tensors %d and %d overlap while both are alive", i, j)
 			}
+		}
+		if end := p.offset[i] + g.scratch[i].bytes - 1; p.offset[i]/p.piece != end/p.piece {
+			t.Errorf("scratch tensor %d lies at %d to %d, in two pieces of %d bytes", i, p.offset[i], end, p.piece)
 		}
 		if span[i].first >= 0 && (p.offset[i]%viewAlign != 0 || p.offset[i]+g.scratch[i].bytes > p.Scratch) {
 			t.Errorf("scratch tensor %d lies at %d of %d bytes", i, p.offset[i], p.Scratch)

@@ -26,9 +26,10 @@ type Program struct {
 // shared is what the programs of one Compile have in common.
 type shared struct {
 	programs []*Program
-	scratch  *buffer
-	next     int // slot that Acquire gives next
-	open     int // programs not closed
+	scratch  []*buffer
+	piece    int64 // bytes of each scratch buffer but the last
+	next     int   // slot that Acquire gives next
+	open     int   // programs not closed
 }
 
 // Compile plans graphs and encodes them for a device. The programs share one
@@ -51,7 +52,7 @@ func compile(dev *Device, traced bool, graphs []*Graph) (list []*Program, err er
 			for _, p := range s.programs {
 				p.Close()
 			}
-			s.scratch.close()
+			s.close()
 		}
 	}()
 	plans := make([]*Plan, len(graphs))
@@ -61,11 +62,17 @@ func compile(dev *Device, traced bool, graphs []*Graph) (list []*Program, err er
 			return nil, fmt.Errorf("gpu: compile: %w", err)
 		}
 		scratch = max(scratch, plans[i].Scratch)
+		s.piece = plans[i].piece
+		if s.piece != plans[0].piece {
+			return nil, errors.New("gpu: compile: the graphs are recorded for different devices")
+		}
 	}
-	if scratch > 0 {
-		if s.scratch, err = dev.newBuffer("scratch memory", inDevice, scratch); err != nil {
+	for at := int64(0); at < scratch; at += s.piece {
+		b, err := dev.newBuffer("scratch memory of "+formatBytes(scratch), inDevice, min(scratch-at, s.piece))
+		if err != nil {
 			return nil, fmt.Errorf("gpu: compile: %w", err)
 		}
+		s.scratch = append(s.scratch, b)
 	}
 	for i, g := range graphs {
 		p := &Program{dev: dev, shared: s, plan: plans[i], graph: g}
@@ -139,10 +146,10 @@ func (p *Program) ScratchBytes() int64 { return p.plan.Scratch }
 // FillScratch sets every 32-bit word of the scratch memory, for tests that
 // want to see reads of what nothing wrote.
 func (p *Program) FillScratch(bits uint32) error {
-	if p.shared.scratch == nil {
+	if len(p.shared.scratch) == 0 {
 		return nil
 	}
-	return p.dev.fill(bits, p.shared.scratch)
+	return p.dev.fill(bits, p.shared.scratch...)
 }
 
 // Close waits for the program's runs and frees it; the last program of a
@@ -164,6 +171,13 @@ func (p *Program) Close() {
 	p.commands, p.pool, p.clock, p.plan = nil, nil, nil, nil
 	p.shared.open--
 	if p.shared.open == 0 {
-		p.shared.scratch.close()
+		p.shared.close()
 	}
+}
+
+func (s *shared) close() {
+	for _, b := range s.scratch {
+		b.close()
+	}
+	s.scratch = nil
 }

@@ -321,3 +321,39 @@ func TestPipelineCache(t *testing.T) {
 	must(t, os.WriteFile(files[0], data[:len(data)-1], 0o644))
 	use()
 }
+
+// Scratch memory larger than a buffer is several buffers.
+func TestScratchPieces(t *testing.T) {
+	const n = 1024
+	dev, s, _ := open(t)
+	caps := dev.Caps()
+	caps.MaxBuffer = 3 * 4 * n
+	g := gpu.NewGraph(caps)
+	sum, x := s.New("sum", gpu.F32, n), s.New("x", gpu.F32, n)
+	var list []*gpu.Tensor
+	for range 10 {
+		z := g.New("z", gpu.F32, n)
+		g.Copy(z, x)
+		for _, earlier := range list {
+			add(g, n, z, earlier)
+		}
+		list = append(list, z)
+	}
+	for _, z := range list {
+		add(g, n, sum, z)
+	}
+	must(t, s.Allocate(dev))
+	must(t, s.WriteF32(x, ones(n)))
+	p := compile(t, dev, g)[0]
+	if p.ScratchBytes() < 10*4*n {
+		t.Fatalf("%d bytes of scratch memory for ten tensors of %d", p.ScratchBytes(), 4*n)
+	}
+	run(t, p)
+	got, err := s.ReadF32(sum)
+	must(t, err)
+	for i, v := range got { // z_k = 2^k
+		if v != 1<<10-1 {
+			t.Fatalf("element %d is %v", i, v)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (s *Store) allocate() error {
 				continue
 			}
 			need := m.taken() * m.copies()
-			if bytes+need > s.dev.maxBuffer {
+			if bytes+need > s.dev.MaxBuffer {
 				if err := flush(); err != nil {
 					return err
 				}

@@ -146,7 +146,7 @@ func InstanceExtensions(layer string) map[string]bool {
 
 type layerProperties struct {
 	name [256]byte
-	_, _ uint32
+	_, _ uint32    // specVersion, implementationVersion
 	_    [256]byte // description
 }
 

@@ -1,0 +1,274 @@
+package op
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
+	"dino-vk/gpu/ref"
+)
+
+// optimParams are tensors of all kinds and awkward sizes.
+var optimParams = []Param{
+	{Name: "one", Shape: []int{1}},
+	{Name: "bias", Shape: []int{31}},
+	{Name: "weight", Shape: []int{33, 127}}, // more than a block, ragged
+	{Name: "wide", Shape: []int{16, 1024}},  // four whole blocks
+	{Name: "frozen", Shape: []int{67, 1}},
+	{Name: "last", Shape: []int{101, 67}},
+}
+
+func optimFlags(p Param) ParamFlags {
+	switch p.Name {
+	case "one", "bias":
+		return 0
+	case "frozen":
+		return Decay | Frozen
+	case "last":
+		return Decay | LastLayer
+	}
+	return Decay
+}
+
+// rig is an optimizer with its memory on the device.
+type optimRig struct {
+	testing.TB
+	store                   *gpu.Store
+	roles                   Roles
+	params, metrics, status *gpu.Tensor
+	program                 *gpu.Program
+}
+
+func newOptimRig(t testing.TB, params []Param, limit int64) *optimRig {
+	t.Helper()
+	dev := gputest.Open(t)
+	l, err := NewLayout(params, optimFlags, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := gpu.NewStore()
+	r := &optimRig{TB: t, store: s, roles: Roles{
+		Weight: l.NewBank(s, "weight"), Gradient: l.NewBank(s, "gradient"),
+		Moment1: l.NewBank(s, "moment1"), Moment2: l.NewBank(s, "moment2"), Teacher: l.NewBank(s, "teacher"),
+	}}
+	r.params = s.New("params", gpu.U32, len(encodeParams(StepParams{}))/4)
+	r.metrics, r.status = s.New("metrics", gpu.F32, 6), s.New("status", gpu.U32, 1)
+	o := NewOptimizer(s, l, r.roles)
+	g := gpu.NewGraph(dev.Caps())
+	o.Update(g, r.params, o.Check(g, r.params, r.metrics, r.status), r.status)
+	r.must(s.Allocate(dev))
+	t.Cleanup(s.Close)
+	r.must(o.Upload(s))
+	programs, err := gpu.Compile(dev, g)
+	r.must(err)
+	r.program = programs[0]
+	t.Cleanup(r.program.Close)
+	return r
+}
+
+func (r *optimRig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// step runs the optimizer and gives back its metrics.
+func (r *optimRig) step(p StepParams) Metrics {
+	r.Helper()
+	r.must(r.store.Write(r.params, encodeParams(p)))
+	r.must(r.program.Run(context.Background()))
+	b := make([]byte, r.metrics.Bytes())
+	r.must(r.store.Read(r.metrics, b))
+	f := gpu.BytesF32(b)
+	return Metrics{f[0], f[1], f[2], f[3], f[4], binary.LittleEndian.Uint32(b[20:])}
+}
+
+// state is the content of all banks but the gradient's.
+func (r *optimRig) state() [][]float32 {
+	r.Helper()
+	var all [][]float32
+	for _, role := range []*Bank{r.roles.Weight, r.roles.Moment1, r.roles.Moment2, r.roles.Teacher} {
+		for _, b := range role.Banks() {
+			v, err := r.store.ReadF32(b)
+			r.must(err)
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func (r *optimRig) floats(t *gpu.Tensor) []float32 {
+	r.Helper()
+	v, err := r.store.ReadF32(t)
+	r.must(err)
+	return v
+}
+
+// optimStep is the settings of a step: the last layer is frozen for the first
+// two, the learning rate of the first is 0.
+func optimStep(step int, clip float64) StepParams {
+	const freeze = 2
+	p := testParams
+	p.LR = float32(step) * 1e-3
+	p.ClipGrad = float32(clip)
+	bias := func(beta float64, t int) float32 { return float32(1 - math.Pow(beta, float64(t))) }
+	p.Bias1, p.Bias2 = bias(0.9, step+1), bias(0.999, step+1)
+	p.Bias1Last, p.Bias2Last = bias(0.9, step+1-freeze), bias(0.999, step+1-freeze)
+	p.FreezeLast = bit(step < freeze)
+	return p
+}
+
+func TestOptimizer(t *testing.T) {
+	for _, clip := range []float64{0, 3} {
+		for _, limit := range []int64{1 << 20, 64 << 10} { // one bank and several
+			t.Run(fmt.Sprintf("clip=%g/bank=%d", clip, limit), func(t *testing.T) { testOptimizer(t, clip, limit) })
+		}
+	}
+}
+
+func testOptimizer(t *testing.T, clip float64, limit int64) {
+	const steps = 5
+	r := newOptimRig(t, optimParams, limit)
+	type tensor struct{ p, m, v, teacher []float64 }
+	want := map[string]tensor{}
+	for i, p := range optimParams {
+		w, teacher := gputest.Normal(uint64(i), p.Len()), gputest.Normal(uint64(100+i), p.Len())
+		r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), w))
+		r.must(r.store.WriteF32(r.roles.Teacher.Tensor(p.Name), teacher))
+		want[p.Name] = tensor{gputest.Float64(w), make([]float64, p.Len()), make([]float64, p.Len()), gputest.Float64(teacher)}
+	}
+	for step := range steps {
+		settings := optimStep(step, clip)
+		var all, most float64
+		for i, p := range optimParams {
+			g0 := gputest.Normal(uint64(1000*step+i), p.Len())
+			for j := range g0 {
+				g0[j] *= 0.1
+			}
+			r.must(r.store.WriteF32(r.roles.Gradient.Tensor(p.Name), g0))
+			x, g := want[p.Name], gputest.Float64(g0)
+			flags := optimFlags(p)
+			if flags&Frozen == 0 {
+				n := ref.Clip(g, clip)
+				all, most = math.Hypot(all, n), max(most, n)
+				o := ref.AdamW{LR: float64(settings.LR), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Bias1: float64(settings.Bias1), Bias2: float64(settings.Bias2)}
+				if flags&Decay != 0 {
+					o.Decay = 0.04
+				}
+				if flags&LastLayer != 0 {
+					o.Bias1, o.Bias2 = float64(settings.Bias1Last), float64(settings.Bias2Last)
+				}
+				if flags&LastLayer == 0 || settings.FreezeLast == 0 {
+					o.Step(x.p, g, x.m, x.v)
+				}
+			}
+			ref.EMA(x.teacher, x.p, 0.996)
+		}
+		got := r.step(settings)
+		// A norm sums blocks of 16 terms a lane, then their sums.
+		if e := math.Abs(float64(got.GradNorm)/all - 1); e > 32*gputest.Epsilon {
+			t.Errorf("step %d: gradient norm %g, want %g", step, got.GradNorm, all)
+		}
+		if e := math.Abs(float64(got.GradNormMax)/most - 1); e > 32*gputest.Epsilon {
+			t.Errorf("step %d: largest gradient norm %g, want %g", step, got.GradNormMax, most)
+		}
+		if got.Status != 0 {
+			t.Fatalf("step %d: status %d", step, got.Status)
+		}
+	}
+	// Each step rounds each value a few times; the moments and weights are
+	// compared in units of their tensor's size, because they may cancel.
+	for _, p := range optimParams {
+		x := want[p.Name]
+		for role, c := range map[string]struct {
+			got  *Bank
+			want []float64
+		}{
+			"weight": {r.roles.Weight, x.p}, "moment1": {r.roles.Moment1, x.m},
+			"moment2": {r.roles.Moment2, x.v}, "teacher": {r.roles.Teacher, x.teacher},
+		} {
+			bound := gputest.EpsOf(8*steps+32, largest(c.want))
+			if err := gputest.Compare(r.floats(c.got.Tensor(p.Name)), c.want, bound); err != nil {
+				t.Errorf("%s of %s: %v", role, p.Name, err)
+			}
+		}
+	}
+}
+
+// A gradient or loss that is not finite stops every change for good, and the
+// state stays that of the last good step to the bit.
+func TestOptimizerStops(t *testing.T) {
+	for name, spoil := range map[string]func(r *optimRig){
+		"gradient NaN": func(r *optimRig) { r.spoil("wide", 5000, math.NaN()) },
+		"gradient inf": func(r *optimRig) { r.spoil("last", 101*67-1, math.Inf(-1)) },
+		"loss NaN": func(r *optimRig) {
+			r.must(r.store.WriteF32(r.metrics.Slice(0, 1), []float32{float32(math.NaN())}))
+		},
+		"loss inf": func(r *optimRig) {
+			r.must(r.store.WriteF32(r.metrics.Slice(0, 1), []float32{float32(math.Inf(1))}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newOptimRig(t, optimParams, 64<<10)
+			for i, p := range optimParams {
+				r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), gputest.Normal(uint64(i), p.Len())))
+				r.must(r.store.WriteF32(r.roles.Gradient.Tensor(p.Name), gputest.Normal(uint64(50+i), p.Len())))
+			}
+			if m := r.step(optimStep(3, 3)); m.Status != 0 {
+				t.Fatalf("status %d after a good step", m.Status)
+			}
+			before := r.state()
+			spoil(r)
+			for step := range 2 { // bad, then good again: the flag sticks
+				if m := r.step(optimStep(4, 3)); m.Status != 1 {
+					t.Errorf("step %d: status %d", step, m.Status)
+				}
+				r.must(r.store.WriteF32(r.metrics.Slice(0, 1), []float32{1}))
+				r.spoil("wide", 5000, 1)
+				r.spoil("last", 101*67-1, 1)
+			}
+			for i, after := range r.state() {
+				if !slices.Equal(before[i], after) {
+					t.Errorf("bank %d changed", i)
+				}
+			}
+		})
+	}
+}
+
+// spoil sets one element of a gradient.
+func (r *optimRig) spoil(name string, i int, v float64) {
+	r.Helper()
+	g := r.roles.Gradient.Tensor(name)
+	values := r.floats(g)
+	values[i] = float32(v)
+	r.must(r.store.WriteF32(g, values))
+}
+
+// A frozen tensor's gradient is never looked at.
+func TestOptimizerIgnoresFrozen(t *testing.T) {
+	r := newOptimRig(t, optimParams, 1<<20)
+	r.spoil("frozen", 3, math.NaN())
+	if m := r.step(optimStep(3, 3)); m.Status != 0 || m.GradNorm != 0 {
+		t.Errorf("metrics %+v", m)
+	}
+}
+
+func BenchmarkOptimizer(b *testing.B) {
+	const n = 4 << 20
+	r := newOptimRig(b, []Param{{Name: "weight", Shape: []int{n}}}, 128<<20)
+	for i, bank := range []*Bank{r.roles.Weight, r.roles.Gradient, r.roles.Teacher} {
+		r.must(r.store.WriteF32(bank.Tensor("weight"), gputest.Normal(uint64(i), n)))
+	}
+	r.step(optimStep(3, 3))
+	b.SetBytes(10 * 4 * n) // the gradient twice; weight, moments and teacher in and out
+	for b.Loop() {
+		r.must(r.program.Run(context.Background()))
+	}
+}

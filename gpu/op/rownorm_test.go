@@ -59,18 +59,21 @@ func rowNormTerms(x, dy, g []float64, width int) []float64 {
 	return terms
 }
 
-// A row of zeros has no direction: y = 0, dx = dy/eps.
-func TestL2NormOfZero(t *testing.T) {
+// Rows shorter than eps are divided by eps, and their gradient is dy/eps.
+func TestL2NormBelowEps(t *testing.T) {
+	const width, eps = 4, 1e-12
+	x0 := []float32{0, 0, 0, 0, 3e-13, -4e-13, 5e-13, 1e-13}
+	dy0 := gputest.Normal(1, len(x0))
 	c := gputest.New(t)
 	tape := NewTape(c.Graph)
-	x, dx := c.Input("x", make([]float32, 8), 2, 4), c.Output("dx", gpu.F32, 2, 4)
+	x, dx := c.Input("x", x0, 2, width), c.Output("dx", gpu.F32, 2, width)
 	tape.Param(x, dx, false)
 	y := L2Norm(tape, x)
 	kept := c.Keep(y)
-	tape.Backward(y, c.Input("dy", gputest.Normal(1, 8), 2, 4))
+	tape.Backward(y, c.Input("dy", dy0, 2, width))
 	c.Run()
-	c.Near(kept, make([]float64, 8), gputest.Eps(0))
-	c.Near(dx, ref.L2NormBackward(make([]float64, 8), gputest.Float64(gputest.Normal(1, 8)), 4, 1e-12), gputest.Eps(4))
+	c.Near(kept, ref.L2Norm(gputest.Float64(x0), width, eps), gputest.Eps(4))
+	c.Near(dx, ref.L2NormBackward(gputest.Float64(x0), gputest.Float64(dy0), width, eps), gputest.Eps(4))
 }
 
 func TestWeightNorm(t *testing.T) {

@@ -2,8 +2,8 @@
 // solarized and normalised.
 //
 // crops () Crop; stats (count) uvec4 as augment_stats writes them; pixels
-// (count, size, size), rewritten where they are blurred next; y (count, 3,
-// size, size) f32.
+// (count, height, width), rewritten where they are blurred next; y (count, 3,
+// height, width) f32.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -14,11 +14,11 @@ layout(std430, set = 0, binding = 0) readonly buffer Crops { Crop crops[]; };
 layout(std430, set = 0, binding = 1) readonly buffer Stats { uvec4 stats[]; };
 layout(std430, set = 0, binding = 2) buffer Pixels { uint pixels[]; };
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
-layout(push_constant) uniform Push { uint first, size; };
+layout(push_constant) uniform Push { uint first, width, height; };
 
 void main() {
     uint i = gl_GlobalInvocationID.x;
-    uint n = size * size;
+    uint n = width * height;
     if (i >= n) return;
     uint crop = gl_WorkGroupID.y;
     Crop p = crops[first + crop];

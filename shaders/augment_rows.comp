@@ -3,7 +3,7 @@
 //
 // images () u8 RGB, packed; table (images, 4) u32 {byte offset, width, height,
 // image id}; crops () Crop; taps as augment_weights writes them; lines (count,
-// rows, size) pixels.
+// rows, width) pixels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -17,7 +17,7 @@ layout(std430, set = 0, binding = 3) readonly buffer Taps { int taps[]; };
 layout(std430, set = 0, binding = 4) writeonly buffer Lines { uint lines[]; };
 layout(push_constant) uniform Push {
     uint first; // crop
-    uint size;
+    uint width, height;
     uint most;  // taps
     uint rows;  // room for one crop's rows
     uint base;  // byte at which images begins
@@ -37,21 +37,22 @@ ivec3 pixelAt(uint at) {
 void main() {
     uint i = gl_GlobalInvocationID.x;
     uint crop = gl_WorkGroupID.y;
-    uint x = i % size;
-    uint row = i / size;
-    uint horizontal = crop * 2u * (2u + most) * size + x;
-    uint vertical = (crop * 2u + 1u) * (2u + most) * size;
+    uint x = i % width;
+    uint row = i / width;
+    uint side = max(width, height);
+    uint horizontal = crop * 2u * (2u + most) * side + x;
+    uint vertical = (crop * 2u + 1u) * (2u + most) * side;
     uint top = uint(taps[vertical]);
-    uint bottom = uint(taps[vertical + size - 1u] + taps[vertical + 2u * size - 1u]);
+    uint bottom = uint(taps[vertical + height - 1u] + taps[vertical + side + height - 1u]);
     if (row >= min(bottom - top, rows)) return;
 
     Crop c = crops[first + crop];
     uvec4 entry = table[c.image];
     uint line = entry.x - base + 3u * ((c.y + top + row) * entry.y + c.x + uint(taps[horizontal]));
-    int n = taps[horizontal + size];
+    int n = taps[horizontal + side];
     ivec3 sum = ivec3(1 << 21);
     for (int k = 0; k < n; ++k) {
-        sum += taps[horizontal + (2u + uint(k)) * size] * pixelAt(line + 3u * uint(k));
+        sum += taps[horizontal + (2u + uint(k)) * side] * pixelAt(line + 3u * uint(k));
     }
-    lines[(crop * rows + row) * size + x] = packPixel(clamp(sum >> 22, 0, 255));
+    lines[(crop * rows + row) * width + x] = packPixel(clamp(sum >> 22, 0, 255));
 }

@@ -4,7 +4,7 @@
 //  whole radius, inner and outer weight (2^-24) of the box that, applied three
 //  times, stands for Pillow's GaussianBlur (Gwosdek et al. 2011)}.
 //
-// crops () Crop; pixels (count, size, size); stats (count) uvec4.
+// crops () Crop; pixels (count, height, width); stats (count) uvec4.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -14,7 +14,7 @@ layout(local_size_x = 256) in;
 layout(std430, set = 0, binding = 0) readonly buffer Crops { Crop crops[]; };
 layout(std430, set = 0, binding = 1) readonly buffer Pixels { uint pixels[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Stats { uvec4 stats[]; };
-layout(push_constant) uniform Push { uint first, count, size; };
+layout(push_constant) uniform Push { uint first, count, width, height; };
 
 shared uint partial[256];
 
@@ -65,7 +65,7 @@ void main() {
     if (crop >= count) return; // the whole workgroup
     Crop c = crops[first + crop];
     uint lane = gl_LocalInvocationID.x;
-    uint n = size * size;
+    uint n = width * height;
     uint sum = 0u;
     if ((c.flags & JITTER) != 0u) {
         uint before = turnOf(c.order, CONTRAST_OP);

@@ -5,8 +5,8 @@
 // p with |t| < 2, t = ((2p+1) to - (2x+1) from) / d, d = 2 max(from, to), under
 // weights cubic(t) / sum, rounded to 22 bits, halves away from zero.
 //
-// crops () Crop; taps (count, 2 axes, 2 + most, size) i32: first sample, number
-// of samples, weights.
+// crops () Crop; taps (count, 2 axes, 2 + most, side) i32: first sample, number
+// of samples, weights; side is the larger of the output's width and height.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -19,7 +19,7 @@ layout(std430, set = 0, binding = 1) writeonly buffer Taps { int taps[]; };
 layout(push_constant) uniform Push {
     uint first; // crop
     uint count; // crops
-    uint size;
+    uint width, height;
     uint most;  // taps
 };
 
@@ -54,11 +54,12 @@ uint fraction(uvec2 weight, uvec2 sum) {
 
 void main() {
     uint i = globalIndex();
-    if (i >= count * 2u * size) return;
-    uint x = i % size;
-    uint line = i / size; // crop and axis
-    Crop c = crops[first + line / 2u];
+    uint side = max(width, height);
+    uint x = i % side;
+    uint line = i / side; // crop and axis
     bool vertical = (line & 1u) == 1u;
+    if (line >= count * 2u || x >= (vertical ? height : width)) return;
+    Crop c = crops[first + line / 2u];
     int from = int(vertical ? c.h : c.w);
     int to = int(vertical ? c.resized_h : c.resized_w);
     int at = int((vertical ? c.window_y : c.window_x) + x);
@@ -77,12 +78,12 @@ void main() {
         uvec2 w = cubic(t, d);
         sum = t < d ? wideAdd(sum, w) : wideSub(sum, w);
     }
-    uint base = line * (2u + most) * size + x;
+    uint base = line * (2u + most) * side + x;
     taps[base] = start;
-    taps[base + size] = n;
+    taps[base + side] = n;
     for (int k = 0; k < n; ++k) {
         uint t = uint(abs((2 * (start + k) + 1) * to - center));
         int q = int(fraction(cubic(t, d), sum));
-        taps[base + (2u + uint(k)) * size] = t < d ? q : -q;
+        taps[base + (2u + uint(k)) * side] = t < d ? q : -q;
     }
 }

@@ -76,9 +76,9 @@ func Augment(g *gpu.Graph, a Augmentation, images, table, step *gpu.Tensor) Crop
 	}
 	b := table.Dim(0)
 	out := Crops{Params: DrawCrops(g, a, table, step)}
-	out.Globals = RenderCrops(g, images, table, out.Params, 0, a.Globals*b, a.GlobalSize)
+	out.Globals = RenderCrops(g, images, table, out.Params, 0, a.Globals*b, a.GlobalSize, a.GlobalSize)
 	if a.Locals > 0 {
-		out.Locals = RenderCrops(g, images, table, out.Params, a.Globals*b, a.Locals*b, a.LocalSize)
+		out.Locals = RenderCrops(g, images, table, out.Params, a.Globals*b, a.Locals*b, a.LocalSize, a.LocalSize)
 	}
 	return out
 }
@@ -124,16 +124,17 @@ func DrawCrops(g *gpu.Graph, a Augmentation, table, step *gpu.Tensor) *gpu.Tenso
 }
 
 // RenderCrops makes the n crops that rows first, first+1, ... of crops (·, 16)
-// describe: F32 (n, 3, size, size), normalised. They are crop-major: n is a
+// describe: F32 (n, 3, height, width), normalised. They are crop-major: n is a
 // multiple of B. Every step equals Pillow's 8-bit one exactly. A box may be as
 // long as one of aspect ratio 4/3 (or 3/4) that fills a picture's row of images.
-func RenderCrops(g *gpu.Graph, images, table, crops *gpu.Tensor, first, n, size int) *gpu.Tensor {
+func RenderCrops(g *gpu.Graph, images, table, crops *gpu.Tensor, first, n, width, height int) *gpu.Tensor {
 	if !pictures(g, images, table) {
-		return g.New("crops", gpu.F32, n, 3, size, size)
+		return g.New("crops", gpu.F32, n, 3, height, width)
 	}
 	longest := math.Ceil(math.Sqrt(pixels(images)*4/3)) + 1
-	scale := max(1, longest/float64(size))
-	r := renderer{g: g, images: images, table: table, size: size, lines: int(longest), taps: int(4*scale) + 2, color: true}
+	scale := max(1, longest/float64(min(width, height)))
+	r := renderer{g: g, images: images, table: table, width: width, height: height,
+		lines: int(longest), taps: int(4*scale) + 2, color: true}
 	return r.render(crops, first, n)
 }
 
@@ -151,10 +152,11 @@ func EvalTransform(g *gpu.Graph, images, table *gpu.Tensor, size int) *gpu.Tenso
 	crops := g.New("crops", gpu.U32, b, cropWords)
 	g.Dispatch(g.Pick(augmentCenter, nil), grid(g, b, 64),
 		struct{ Images, Resized, Size uint32 }{uint32(b), uint32(resized), uint32(size)}, table, crops)
-	// The shorter side is at most the root of the area.
+	// The shorter side is at most the root of the area; the longer one may
+	// shrink a little more, as its new size is rounded down.
 	scale := max(1, math.Sqrt(pixels(images))/float64(resized))
-	r := renderer{g: g, images: images, table: table, size: size,
-		lines: int(scale*float64(size+4)) + 4, taps: int(4*scale) + 2}
+	r := renderer{g: g, images: images, table: table, width: size, height: size,
+		lines: int(scale*float64(size+5)) + 4, taps: int(4*scale*(1+1/float64(resized))) + 2}
 	return r.render(crops, 0, b)
 }
 
@@ -173,7 +175,7 @@ func pictures(g *gpu.Graph, images, table *gpu.Tensor) bool {
 type renderer struct {
 	g             *gpu.Graph
 	images, table *gpu.Tensor
-	size          int
+	width, height int
 	lines, taps   int  // room for a crop's rows after the horizontal pass, for the weights of a sample
 	color         bool // whether crops may be jittered or blurred
 }
@@ -181,17 +183,17 @@ type renderer struct {
 // render splits the crops so that no binding exceeds the device's limit: over
 // the crops, and over the pictures if those exceed it themselves.
 func (r *renderer) render(crops *gpu.Tensor, first, n int) *gpu.Tensor {
-	b, s := r.table.Dim(0), r.size
-	out := r.g.New("crops", gpu.F32, n, 3, s, s)
+	b, area := r.table.Dim(0), r.width*r.height
+	out := r.g.New("crops", gpu.F32, n, 3, r.height, r.width)
 	if n%b != 0 || len(crops.Shape) != 2 || crops.Dim(1) != cropWords || first+n > crops.Dim(0) {
 		r.g.Errorf("augment: crops %d to %d of %v from %d pictures", first, first+n, crops, b)
 		return out
 	}
 	room := r.g.Caps().MaxBinding
-	most := fitting(room, max(3*s*s, r.lines*s, 2*(2+r.taps)*s), out)
+	most := fitting(room, max(3*area, r.lines*r.width, r.tapWords()), out)
 	most = min(most, int(r.g.Caps().MaxGroups[1]))
 	if whole := fitting(room, r.images.Dim(1), r.images); whole < b {
-		most = min(most, whole, fitting(room, 3*s*s, r.images))
+		most = min(most, whole, fitting(room, 3*area, r.images))
 		for row := 0; row < n; row += b {
 			for at := 0; at < b; at += most {
 				count := min(most, b-at)
@@ -220,33 +222,40 @@ func fitting(room int64, words int, t *gpu.Tensor) int {
 // part records the crops that rows first, first+1, ... of crops describe into
 // out; images begins with the picture of that number.
 func (r *renderer) part(crops *gpu.Tensor, first int, out, images *gpu.Tensor, picture int) {
-	g, n, s := r.g, out.Dim(0), r.size
+	g, n, area := r.g, out.Dim(0), r.width*r.height
 	base := 4 * picture * images.Dim(1)
-	taps := g.New("taps", gpu.I32, n, 2, 2+r.taps, s)
-	lines := g.New("lines", gpu.U32, n, r.lines, s)
-	sharp := g.New("pixels", gpu.U32, n, s, s)
-	from, size := uint32(first), uint32(s)
+	taps := g.New("taps", gpu.I32, n, r.tapWords())
+	lines := g.New("lines", gpu.U32, n, r.lines, r.width)
+	sharp := g.New("pixels", gpu.U32, n, r.height, r.width)
+	from, width, height := uint32(first), uint32(r.width), uint32(r.height)
 	most, rows := uint32(r.taps), uint32(r.lines)
-	point := struct{ First, Size uint32 }{from, size}
+	point := struct{ First, Width, Height uint32 }{from, width, height}
 	each := func(n, local int) int { return (n + local - 1) / local }
 
-	g.Dispatch(g.Pick(augmentWeights, nil), grid(g, n*2*s, 64),
-		struct{ First, Count, Size, Most uint32 }{from, uint32(n), size, most}, crops, taps)
-	g.Dispatch(g.Pick(augmentRows, nil), gpu.Groups{each(r.lines*s, 256), n, 1},
-		struct{ First, Size, Most, Rows, Base uint32 }{from, size, most, rows, uint32(base)},
+	g.Dispatch(g.Pick(augmentWeights, nil), grid(g, n*2*max(r.width, r.height), 64),
+		struct{ First, Count, Width, Height, Most uint32 }{from, uint32(n), width, height, most}, crops, taps)
+	g.Dispatch(g.Pick(augmentRows, nil), gpu.Groups{each(r.lines*r.width, 256), n, 1},
+		struct{ First, Width, Height, Most, Rows, Base uint32 }{from, width, height, most, rows, uint32(base)},
 		images, r.table, crops, taps, lines)
-	g.Dispatch(g.Pick(augmentColumns, nil), gpu.Groups{each(s*s, 256), n, 1},
-		struct{ First, Size, Most, Rows uint32 }{from, size, most, rows}, crops, taps, lines, sharp)
+	g.Dispatch(g.Pick(augmentColumns, nil), gpu.Groups{each(area, 256), n, 1},
+		struct{ First, Width, Height, Most, Rows uint32 }{from, width, height, most, rows}, crops, taps, lines, sharp)
 	if !r.color {
-		g.Dispatch(g.Pick(augmentColor, nil), gpu.Groups{each(s*s, 256), n, 1}, point, crops, nil, sharp, out)
+		g.Dispatch(g.Pick(augmentColor, nil), gpu.Groups{each(area, 256), n, 1}, point, crops, nil, sharp, out)
 		return
 	}
 	stats := g.New("stats", gpu.U32, n, 4)
 	g.Dispatch(g.Pick(augmentStats, nil), grid(g, n, 1),
-		struct{ First, Count, Size uint32 }{from, uint32(n), size}, crops, sharp, stats)
-	g.Dispatch(g.Pick(augmentColor, nil), gpu.Groups{each(s*s, 256), n, 1}, point, crops, stats, sharp, out)
-	blurred := g.New("blurred", gpu.U32, n, s, s)
-	strips := gpu.Groups{each(s*each(s, 8), 64), n, 1}
-	g.Dispatch(g.Pick(augmentBlurX, nil), strips, point, crops, stats, sharp, blurred)
-	g.Dispatch(g.Pick(augmentBlurY, nil), strips, point, crops, stats, blurred, out)
+		struct{ First, Count, Width, Height uint32 }{from, uint32(n), width, height}, crops, sharp, stats)
+	g.Dispatch(g.Pick(augmentColor, nil), gpu.Groups{each(area, 256), n, 1}, point, crops, stats, sharp, out)
+	blurred := g.New("blurred", gpu.U32, n, r.height, r.width)
+	g.Dispatch(g.Pick(augmentBlurX, nil), gpu.Groups{each(r.height*each(r.width, strip), 64), n, 1},
+		point, crops, stats, sharp, blurred)
+	g.Dispatch(g.Pick(augmentBlurY, nil), gpu.Groups{each(r.width*each(r.height, strip), 64), n, 1},
+		point, crops, stats, blurred, out)
 }
+
+// strip is how many pixels one invocation blurs (STRIP in blur.glsl).
+const strip = 8
+
+// tapWords is the room for the weights of one crop.
+func (r *renderer) tapWords() int { return 2 * (2 + r.taps) * max(r.width, r.height) }

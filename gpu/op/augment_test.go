@@ -120,24 +120,24 @@ func equalLevels(t testing.TB, got []float32, want []ref.RGB) {
 }
 
 // render makes crops on the device and compares them with the models.
-func render(t *testing.T, b batch, area, size int, crops []Crop) {
+func render(t *testing.T, b batch, area, width, height int, crops []Crop) {
 	t.Helper()
 	c := gputest.New(t)
 	images, table := b.tensors(c, area)
 	params := c.InputU32("params", wordsOf(t, crops...), len(crops), cropWords)
-	out := c.Keep(RenderCrops(c.Graph, images, table, params, 0, len(crops), size))
+	out := c.Keep(RenderCrops(c.Graph, images, table, params, 0, len(crops), width, height))
 	c.Run()
 	var want []ref.RGB
 	for _, crop := range crops {
-		want = append(want, ref.Crop(crop).Render(b.pictures[crop.Image], size))
+		want = append(want, ref.Crop(crop).Render(b.pictures[crop.Image], width, height))
 	}
 	equalLevels(t, c.Floats(out), want)
 }
 
-// square keeps a size x size picture whole.
-func square(size int) Crop {
-	s := uint32(size)
-	return Crop{W: s, H: s, ResizedW: s, ResizedH: s, Order: 0xE4, Brightness: 1, Contrast: 1, Saturation: 1}
+// whole keeps a picture of that size whole.
+func whole(width, height int) Crop {
+	w, h := uint32(width), uint32(height)
+	return Crop{W: w, H: h, ResizedW: w, ResizedH: h, Order: 0xE4, Brightness: 1, Contrast: 1, Saturation: 1}
 }
 
 func TestResize(t *testing.T) {
@@ -148,7 +148,7 @@ func TestResize(t *testing.T) {
 			var crops []Crop
 			for range 6 {
 				for i, p := range b.pictures {
-					c := square(size)
+					c := whole(size, 2*size)
 					c.Image = uint32(i)
 					c.W, c.H = 1+r.Uint32N(uint32(min(p.W, 64))), 1+r.Uint32N(uint32(min(p.H, 64)))
 					c.X, c.Y = r.Uint32N(uint32(p.W)-c.W+1), r.Uint32N(uint32(p.H)-c.H+1)
@@ -156,14 +156,14 @@ func TestResize(t *testing.T) {
 					crops = append(crops, c)
 				}
 			}
-			render(t, b, 48*64, size, crops)
+			render(t, b, 48*64, size, 2*size, crops)
 		})
 	}
 }
 
 func TestColorOperations(t *testing.T) {
-	const size = 40
-	b := pictureBatch(11, [2]int{size, size})
+	const width, height = 40, 26
+	b := pictureBatch(11, [2]int{width, height})
 	for name, set := range map[string]func(c *Crop, u float32){
 		"flip":       func(c *Crop, u float32) { c.Flags = CropFlip },
 		"gray":       func(c *Crop, u float32) { c.Flags = CropGray },
@@ -177,11 +177,11 @@ func TestColorOperations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var crops []Crop
 			for i := range 21 {
-				c := square(size)
+				c := whole(width, height)
 				set(&c, float32(i)/20)
 				crops = append(crops, c)
 			}
-			render(t, b, size*size, size, crops)
+			render(t, b, width*height, width, height, crops)
 		})
 	}
 }
@@ -194,9 +194,9 @@ func TestHueOfManyColors(t *testing.T) {
 		rgb := uint32(i) * 17 % (1 << 24)
 		p.Pix[3*i], p.Pix[3*i+1], p.Pix[3*i+2] = uint8(rgb), uint8(rgb>>8), uint8(rgb>>16)
 	}
-	c := square(size)
+	c := whole(size, size)
 	c.Flags, c.Hue = CropJitter, 0.037
-	render(t, batch{[]ref.RGB{p}, []uint32{1}}, size*size, size, []Crop{c})
+	render(t, batch{[]ref.RGB{p}, []uint32{1}}, size*size, size, size, []Crop{c})
 }
 
 func TestJitterOrders(t *testing.T) {
@@ -204,12 +204,12 @@ func TestJitterOrders(t *testing.T) {
 	b := pictureBatch(21, [2]int{size, size})
 	var crops []Crop
 	for n := range uint32(24) {
-		c := square(size)
+		c := whole(size, size)
 		c.Flags, c.Order = CropJitter, ref.Permutation(n)
 		c.Brightness, c.Contrast, c.Saturation, c.Hue = 1.21, 0.74, 1.13, -0.061
 		crops = append(crops, c)
 	}
-	render(t, b, size*size, size, crops)
+	render(t, b, size*size, size, size, crops)
 }
 
 // The edges are repeated however few pixels there are.
@@ -218,11 +218,11 @@ func TestBlurSizes(t *testing.T) {
 		b := pictureBatch(uint64(size), [2]int{size, size})
 		var crops []Crop
 		for _, radius := range []float32{0.1, 1.3, 1.43, 2} {
-			c := square(size)
+			c := whole(size, size)
 			c.Flags, c.Radius = CropBlur|CropSolarize, radius
 			crops = append(crops, c)
 		}
-		render(t, b, size*size, size, crops)
+		render(t, b, size*size, size, size, crops)
 	}
 }
 
@@ -230,7 +230,7 @@ func TestBlurBoxes(t *testing.T) {
 	const n = 4096
 	crops := make([]Crop, n)
 	for i := range crops {
-		crops[i] = square(1)
+		crops[i] = whole(1, 1)
 		crops[i].Flags, crops[i].Radius = CropBlur, 0.1+2.3*float32(i)/n
 	}
 	c := gputest.New(t)
@@ -238,7 +238,7 @@ func TestBlurBoxes(t *testing.T) {
 	pixels := c.InputU32("pixels", make([]uint32, n), n, 1, 1)
 	stats := c.Output("stats", gpu.U32, n, 4)
 	c.Graph.Dispatch(c.Graph.Pick(augmentStats, nil), grid(c.Graph, n, 1),
-		struct{ First, Count, Size uint32 }{0, n, 1}, params, pixels, stats)
+		struct{ First, Count, Width, Height uint32 }{0, n, 1, 1}, params, pixels, stats)
 	c.Run()
 	words := c.Words(stats)
 	for i, crop := range crops {
@@ -301,7 +301,7 @@ func TestAugment(t *testing.T) {
 					if i >= a.Globals {
 						group = 1
 					}
-					want[group] = append(want[group], crop.Render(p, int(crop.ResizedW)))
+					want[group] = append(want[group], crop.Render(p, int(crop.ResizedW), int(crop.ResizedH)))
 				}
 			}
 			equalWords(t, "crops drawn", c.Words(params), wordsOf(t, drawn...))

@@ -23,11 +23,11 @@ const (
 	CropSolarize
 )
 
-// Render makes the size x size crop of a picture, exactly as Pillow and
+// Render makes the width x height crop of a picture, exactly as Pillow and
 // torchvision do.
-func (c Crop) Render(p RGB, size int) RGB {
+func (c Crop) Render(p RGB, width, height int) RGB {
 	p = p.Crop(int(c.X), int(c.Y), int(c.W), int(c.H)).Resize(int(c.ResizedW), int(c.ResizedH))
-	p = p.Crop(int(c.WindowX), int(c.WindowY), size, size)
+	p = p.Crop(int(c.WindowX), int(c.WindowY), width, height)
 	if c.Flags&CropFlip != 0 {
 		p = p.Flip()
 	}

@@ -19,6 +19,10 @@ import (
 // formats are the picture formats understood, as errors name them.
 const formats = "JPEG, PNG, GIF, BMP, TIFF, WebP"
 
+// maxSide is the longest side of a picture, JPEG's own limit: it bounds what
+// shrinking takes besides pixels.
+const maxSide = 65535
+
 // header is what a picture file claims to be, before orientation.
 type header struct {
 	format string // as package image registers it
@@ -31,14 +35,14 @@ func readHeader(r io.Reader, maxPixels int) (h header, err error) {
 	defer guard(&err)
 	c, format, err := image.DecodeConfig(r)
 	if err != nil {
-		return header{}, err
+		return header{}, damaged(err)
 	}
 	if c.Width <= 0 || c.Height <= 0 {
 		return header{}, fmt.Errorf("%s header claims %d x %d pixels: remove the file", format, c.Width, c.Height)
 	}
-	if c.Width > maxPixels/c.Height {
-		return header{}, fmt.Errorf("%s header claims %d x %d pixels, more than the limit of %d: shrink or remove the file, or raise the limit",
-			format, c.Width, c.Height, maxPixels)
+	if c.Width > maxPixels/c.Height || max(c.Width, c.Height) > maxSide {
+		return header{}, fmt.Errorf("%s header claims %d x %d pixels, more than the limit of %d (and %d a side): shrink or remove the file",
+			format, c.Width, c.Height, maxPixels, maxSide)
 	}
 	return header{format, c.Width, c.Height}, nil
 }
@@ -52,7 +56,7 @@ func decodeFile(file []byte, h header, area int) (img Image, err error) {
 	}
 	m, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
-		return Image{}, err
+		return Image{}, damaged(err)
 	}
 	if h.format == "gif" {
 		m = onScreen(m.(*image.Paletted), h)
@@ -109,22 +113,29 @@ func guard(err *error) {
 	}
 }
 
-// named adds to an error of a picture which picture it is and what would help.
+// damaged adds to a decoder's error what would help.
+func damaged(err error) error {
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		return fmt.Errorf("%w (understood are %s): convert or remove the file", err, formats)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: the file is cut short, copy it again or remove it", err)
+	}
+	return fmt.Errorf("%w: damaged or of an unsupported variant, convert or remove the file", err)
+}
+
+// named says which file an error is about and, if it could not be opened, what
+// would help.
 func named(name string, err error) error {
 	var file *fs.PathError
 	if errors.As(err, &file) {
 		err = file.Err // name already says which file
 	}
-	remedy := ""
 	switch {
-	case errors.Is(err, image.ErrFormat):
-		remedy = " (understood are " + formats + "): convert or remove it"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		remedy = ": the file is cut short, copy it again or remove it"
 	case errors.Is(err, fs.ErrPermission):
-		remedy = ": make it readable for this user"
+		return fmt.Errorf("%s: %w: make it readable for this user", name, err)
 	case errors.Is(err, fs.ErrNotExist):
-		remedy = ": correct the name or remove it from the list"
+		return fmt.Errorf("%s: %w: correct or remove the name", name, err)
 	}
-	return fmt.Errorf("%s: %w%s", name, err, remedy)
+	return fmt.Errorf("%s: %w", name, err)
 }

@@ -235,6 +235,7 @@ func TestHostilePictures(t *testing.T) {
 		{"gigapixel BMP", hugeBMP, "60000 x 60000"},
 		{"gigapixel GIF", hugeGIF, "65535 x 65535"},
 		{"gigapixel WebP", hugeWebP, "16384 x 16384"},
+		{"PNG of one long row", setPNGSize(pngFile, 1<<20, 1), "65535 a side"},
 		{"PNG of another size", setPNGSize(pngFile, 16, 20), ""},
 		{"PNG of no width", setPNGSize(pngFile, 0, 16), ""},
 		{"PNG cut in its header", pngFile[:20], "EOF"},

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -68,8 +69,8 @@ func (f *folder) walk(ctx context.Context, dir string, above []string) error {
 			continue
 		}
 		full := filepath.Join(f.root, filepath.FromSlash(name))
-		info, err := os.Stat(full)
-		if err == nil && info.IsDir() {
+		mode, err := typeOf(d, full)
+		if err == nil && mode.IsDir() {
 			err = f.descend(ctx, name, full, above)
 		}
 		switch {
@@ -77,16 +78,28 @@ func (f *folder) walk(ctx context.Context, dir string, above []string) error {
 			return ctx.Err()
 		case err != nil:
 			f.skipped = append(f.skipped, named(name, err))
-		case info.IsDir():
+		case mode.IsDir():
 		case pictureNames[extension(name)]:
 			f.names = append(f.names, name)
 		case foreignNames[extension(name)]:
 			f.skipped = append(f.skipped, named(name, errForeign))
-		case info.Mode().IsRegular():
+		case mode.IsRegular():
 			f.others = append(f.others, name)
 		}
 	}
 	return nil
+}
+
+// typeOf is what an entry of a folder, or the file it links to, is.
+func typeOf(d fs.DirEntry, path string) (fs.FileMode, error) {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return d.Type(), nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode(), nil
 }
 
 func (f *folder) descend(ctx context.Context, name, full string, above []string) error {

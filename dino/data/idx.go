@@ -69,14 +69,14 @@ func (s *records) readIDX(b *blob, path string, maxPixels int) error {
 func idxHeader(r io.ReaderAt, size int64) (dims []int, off int64, err error) {
 	var head [4]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {
-		return nil, 0, err
+		return nil, 0, damaged(err)
 	}
 	if head[0] != 0 || head[1] != 0 || head[2] != 0x08 {
 		return nil, 0, fmt.Errorf("magic number % x: not an IDX file of bytes", head)
 	}
 	raw := make([]byte, 4*int(head[3]))
 	if _, err := r.ReadAt(raw, 4); err != nil {
-		return nil, 0, err
+		return nil, 0, damaged(err)
 	}
 	off = int64(4 + len(raw))
 	want := int64(1)

@@ -447,6 +447,37 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
+// TestChangedFiles: after Open, a file may vanish, be damaged or grow; none of
+// these goes unsaid, and no picture is larger than Area.
+func TestChangedFiles(t *testing.T) {
+	p := encodePNG(t, gradient(30, 20))
+	root := write(t, map[string][]byte{"a.png": p, "b.png": p, "c.png": p, "d.png": p})
+	s, err := Open(context.Background(), root, Options{Area: 150})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Area != 150 { // 15 x 10
+		t.Errorf("Area is %d, want 150", s.Area)
+	}
+	s.Close()
+	s = mustOpen(t, root)
+	decodesAll(t, s)
+	if err := os.Remove(filepath.Join(root, "a.png")); err != nil {
+		t.Fatal(err)
+	}
+	for name, contents := range map[string][]byte{"b.png": p[:len(p)-30], "c.png": encodePNG(t, gradient(40, 40))} {
+		if err := os.WriteFile(filepath.Join(root, name), contents, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{"a.png: no such file", "b.png: png: invalid format", "c.png: 40 x 40 pixels: it has grown", ""} {
+		_, err := s.Decode(context.Background(), i)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("picture %d: error %v, want %q", i, err, want)
+		}
+	}
+}
+
 func TestOpenCancelled(t *testing.T) {
 	root := write(t, map[string][]byte{"a.png": encodePNG(t, gradient(2, 2))})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -159,7 +159,7 @@ func (p *pictures) decode(ctx context.Context, e *entry) (Image, error) {
 	defer p.decoding.Release(pixels)
 	file := make([]byte, r.Size())
 	if _, err := io.ReadFull(r, file); err != nil {
-		return Image{}, err
+		return Image{}, damaged(err)
 	}
 	img, err := decodeFile(file, h, p.limit)
 	if err == nil && img.W*img.H > p.area {

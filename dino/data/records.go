@@ -53,7 +53,7 @@ func (s *records) Decode(_ context.Context, i int) (Image, error) {
 	p := s.part(i)
 	raw := make([]byte, s.channels*s.w*s.h)
 	if _, err := p.r.ReadAt(raw, p.off+int64(i-p.first)*p.stride); err != nil {
-		return Image{}, named(s.Name(i), err)
+		return Image{}, named(s.Name(i), damaged(err))
 	}
 	row := func(y int, dst []uint8) {
 		for x := range s.w {

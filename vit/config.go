@@ -38,14 +38,6 @@ func (c Config) Validate() error {
 // Tokens is the length of the sequence of an h × w image: patches and CLS.
 func (c Config) Tokens(h, w int) int { return 1 + (h/c.PatchSize)*(w/c.PatchSize) }
 
-// dropPath is the rate of block i: linspace(0, DropPath, Depth).
-func (c Config) dropPath(i int) float64 {
-	if c.Depth == 1 {
-		return 0
-	}
-	return c.DropPath * float64(i) / float64(c.Depth-1)
-}
-
 // Params lists the weights in the order of the reference's state dict.
 func (c Config) Params() []op.Param {
 	d, patch := c.Dim, 3*c.PatchSize*c.PatchSize

@@ -4,6 +4,8 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+
+	"dino-vk/gpu"
 )
 
 // Param is a weight tensor of a model: its state-dict name, its shape and how
@@ -70,3 +72,16 @@ func FanIn(n int) Init {
 		}
 	}
 }
+
+// Weights finds a model's weight tensor by its name.
+type Weights func(name string) *gpu.Tensor
+
+// Under finds the tensors whose names begin with prefix by the rest of their
+// names.
+func (w Weights) Under(prefix string) Weights {
+	return func(name string) *gpu.Tensor { return w(prefix + name) }
+}
+
+// Draw names the randomness of a batch: the ids of its images, the last column
+// of Images (B, 4) u32, and the seed and epoch in Params (StepParams).
+type Draw struct{ Images, Params *gpu.Tensor }

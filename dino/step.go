@@ -1,0 +1,65 @@
+package dino
+
+import (
+	"dino-vk/gpu"
+	"dino-vk/gpu/op"
+)
+
+// record records one training step, algorithm 1 of the paper (arXiv
+// 2104.14294). A step of several micro-batches is recorded in parts: the first
+// overwrites gradients and sums, the others add to them, the last one updates.
+func (s *Step) record(g *gpu.Graph, first, last bool) {
+	params := s.deviceParams
+	g.Copy(params, s.hostParams)
+	t := op.NewTape(g)
+	s.leaves(t, !first)
+
+	// x1, x2 = augment(x), augment(x), xl = augment(x) …, the local views
+	x := s.crops(g, params)
+
+	// t1, t2 = gt(x1), gt(x2)
+	var targets *gpu.Tensor
+	t.NoGrad(func() {
+		defer g.Scope("teacher")()
+		targets = s.net.Forward(t, s.teacher.Tensor, nil, x.Globals)
+	})
+
+	// s1, s2, … = gs(x1), gs(x2), gs(xl)
+	endStudent := g.Scope("student")
+	logits := s.net.Forward(t, s.student.Tensor, &op.Draw{Images: x.Table, Params: params}, x.all()...)
+	endStudent()
+
+	// loss = (H(t1, s2) + H(t2, s1) + …)/pairs; loss.backward()
+	dlogits := op.DINOLoss(g, logits, targets, s.center, params, s.metrics, !first)
+	t.Backward(logits, dlogits)
+	op.CenterSum(g, targets, s.centerSum, !first)
+	if !last {
+		return
+	}
+
+	// update(gs); gt.params = l*gt.params + (1-l)*gs.params
+	norms := s.optimizer.Check(g, params, s.metrics, s.status)
+	s.optimizer.Update(g, params, norms, s.status)
+
+	// C = m*C + (1-m)*cat([t1, t2]).mean(dim=0)
+	op.CenterUpdate(g, s.center, s.centerSum, params, s.status, 2*s.config.GlobalBatch())
+
+	g.Copy(s.report, s.metrics)
+}
+
+// all are the views by resolution.
+func (v Views) all() []*gpu.Tensor {
+	if v.Locals == nil {
+		return []*gpu.Tensor{v.Globals}
+	}
+	return []*gpu.Tensor{v.Globals, v.Locals}
+}
+
+// leaves registers the student's trained weights with their gradients.
+func (s *Step) leaves(t *op.Tape, accumulate bool) {
+	for _, p := range s.params {
+		if s.config.flags(p)&op.Frozen == 0 {
+			t.Param(s.student.Tensor(p.Name), s.gradient.Tensor(p.Name), accumulate)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package dino
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+
+	"dino-vk/dino/safetensors"
+	"dino-vk/gpu"
+	"dino-vk/gpu/op"
+)
+
+// Views are a micro-batch's crops of B images, normalised: global ones (2·B, 3,
+// S, S) and local ones (L·B, 3, s, s), crop-major; Locals is nil without any.
+// Table (B, 4) u32 holds the images' ids in its last column.
+type Views struct{ Globals, Locals, Table *gpu.Tensor }
+
+// Crops records where a step's crops come from. params holds the StepParams.
+type Crops func(g *gpu.Graph, params *gpu.Tensor) Views
+
+// Words of the structs that the host and the kernels share.
+const (
+	metricWords = 6
+	paramWords  = 22
+)
+
+// Step is a training step, recorded once: its weights and other tensors, and
+// the programs that run it.
+type Step struct {
+	config Config
+	net    Network
+	params []op.Param
+	crops  Crops
+	graphs []*gpu.Graph
+
+	store                                        *gpu.Store
+	student, gradient, moment1, moment2, teacher *op.Bank
+	center, centerSum, metrics, status, report   *gpu.Tensor
+	hostParams, deviceParams                     *gpu.Tensor
+	optimizer                                    *op.Optimizer
+
+	programs []*gpu.Program
+}
+
+// NewStep records the step of a run. What crops needs in device memory it may
+// declare in store. No memory is taken yet.
+func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, error) {
+	net, err := NewNetwork(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Step{config: c, net: net, params: net.Params(), crops: crops, store: store}
+	layout, err := op.NewLayout(s.params, c.flags, caps.MaxBinding)
+	if err != nil {
+		return nil, err
+	}
+	s.student = layout.NewBank(store, "student")
+	s.gradient = layout.NewBank(store, "gradient")
+	s.moment1 = layout.NewBank(store, "adam.m")
+	s.moment2 = layout.NewBank(store, "adam.v")
+	s.teacher = layout.NewBank(store, "teacher")
+	s.optimizer = op.NewOptimizer(store, layout, op.Roles{
+		Weight: s.student, Gradient: s.gradient, Moment1: s.moment1, Moment2: s.moment2, Teacher: s.teacher,
+	})
+	s.center = store.New("center", gpu.F32, c.OutDim)
+	s.centerSum = store.New("center.sum", gpu.F32, c.OutDim)
+	s.status = store.New("status", gpu.U32, 1)
+	s.metrics = store.New("metrics", gpu.U32, metricWords)
+	s.report = store.Host("report", gpu.U32, metricWords)
+	s.hostParams = store.Host("params.host", gpu.U32, paramWords)
+	s.deviceParams = store.New("params", gpu.U32, paramWords)
+	for i := range parts(c.Accumulate) {
+		g := gpu.NewGraph(caps)
+		s.record(g, i == 0, i == parts(c.Accumulate)-1)
+		if err := g.Err(); err != nil {
+			return nil, fmt.Errorf("training step: %w", err)
+		}
+		s.graphs = append(s.graphs, g)
+	}
+	return s, nil
+}
+
+// parts is how many different recordings a step of n micro-batches consists
+// of: a first, a last, and one for all between.
+func parts(n int) int { return min(n, 3) }
+
+// part is the recording that micro-batch i of n runs.
+func part(i, n int) int {
+	switch {
+	case i == 0:
+		return 0
+	case i == n-1:
+		return parts(n) - 1
+	}
+	return 1
+}
+
+// Graphs are the step's recordings, to be compiled in this order.
+func (s *Step) Graphs() []*gpu.Graph { return s.graphs }
+
+// Start gives the step its compiled programs and its starting state: weights
+// drawn from the seed, the same for student and teacher, and all else zero.
+func (s *Step) Start(programs []*gpu.Program) error {
+	s.programs = programs
+	if err := s.optimizer.Upload(s.store); err != nil {
+		return err
+	}
+	for _, p := range s.params {
+		values := p.Values(s.config.Seed)
+		for _, bank := range []*op.Bank{s.student, s.teacher} {
+			if err := s.store.WriteF32(bank.Tensor(p.Name), values); err != nil {
+				return fmt.Errorf("weights: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// stateTensor is a tensor of the state with its name in a checkpoint.
+type stateTensor struct {
+	name   string
+	tensor *gpu.Tensor
+}
+
+// state lists the tensors that a checkpoint holds.
+func (s *Step) state() []stateTensor {
+	list := []stateTensor{{"center", s.center}}
+	for _, role := range []struct {
+		prefix string
+		bank   *op.Bank
+	}{{studentPrefix, s.student}, {teacherPrefix, s.teacher}, {"adam.m.", s.moment1}, {"adam.v.", s.moment2}} {
+		for _, p := range s.params {
+			list = append(list, stateTensor{role.prefix + p.Name, role.bank.Tensor(p.Name)})
+		}
+	}
+	return list
+}
+
+// The networks' prefixes in a checkpoint.
+const (
+	studentPrefix = "student."
+	teacherPrefix = "teacher."
+)
+
+// Entries are the tensors of the state for a checkpoint, read from the device
+// when their turn comes.
+func (s *Step) Entries() []safetensors.Entry {
+	var list []safetensors.Entry
+	for _, t := range s.state() {
+		list = append(list, safetensors.Entry{
+			Name: t.name, Type: safetensors.F32, Shape: t.tensor.Shape,
+			Data: func(w io.Writer) error {
+				bytes := make([]byte, t.tensor.Bytes())
+				if err := s.store.Read(t.tensor, bytes); err != nil {
+					return err
+				}
+				_, err := w.Write(bytes)
+				return err
+			},
+		})
+	}
+	return list
+}
+
+// Load takes the state from a checkpoint.
+func (s *Step) Load(ck *Checkpoint) error {
+	var wants []Want
+	for _, t := range s.state() {
+		wants = append(wants, Want{t.name, t.tensor.Shape})
+	}
+	if err := ck.Check(wants); err != nil {
+		return err
+	}
+	for _, t := range s.state() {
+		values := make([]float32, t.tensor.Len())
+		if err := ck.ReadF32(t.name, values); err != nil {
+			return err
+		}
+		if err := s.store.WriteF32(t.tensor, values); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// Acquire waits until the memory of a slot is free. The caller fills what
+// micro-batch i of a step needs there, calls SetParams, and Submit.
+func (s *Step) Acquire(ctx context.Context, i int) (slot int, err error) {
+	return s.programs[part(i, s.config.Accumulate)].Acquire(ctx)
+}
+
+// SetParams prepares a slot for a step of the schedule.
+func (s *Step) SetParams(slot int, params op.StepParams) error {
+	bytes, err := gpu.Encode(params)
+	if err != nil {
+		return err
+	}
+	copy(s.store.Mapped(s.hostParams, slot), bytes)
+	return nil
+}
+
+// Submit runs micro-batch i with what was prepared in the slot.
+func (s *Step) Submit(i, slot int) error {
+	return s.programs[part(i, s.config.Accumulate)].Submit(slot)
+}
+
+// Wait waits until the step whose last micro-batch is in the slot is over.
+func (s *Step) Wait(ctx context.Context, slot int) error {
+	return s.programs[len(s.programs)-1].Wait(ctx, slot)
+}
+
+// Report is what the last step in the slot reported, after Wait.
+func (s *Step) Report(slot int) op.Metrics {
+	bytes := s.store.Mapped(s.report, slot)
+	f := func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(bytes[4*i:])) }
+	return op.Metrics{
+		Loss: f(0), Entropy: f(1), KL: f(2), GradNorm: f(3), GradNormMax: f(4),
+		Status: binary.LittleEndian.Uint32(bytes[20:]),
+	}
+}
+
+// Close frees the programs.
+func (s *Step) Close() {
+	for _, p := range s.programs {
+		p.Close()
+	}
+}

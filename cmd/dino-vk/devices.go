@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"dino-vk/gpu"
+)
+
+func devicesCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "devices",
+		Usage: "list the Vulkan devices and what they can do",
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			list, err := gpu.Devices()
+			if err != nil {
+				return err
+			}
+			for _, d := range list {
+				printDevice(c, d)
+			}
+			return nil
+		},
+	}
+}
+
+func printDevice(c *cli.Context, d gpu.Info) {
+	w := c.App.Writer
+	fmt.Fprintf(w, "%d  %s\n", d.Index, d.Name)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "   %-14s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("kind", "%v", d.Kind)
+	row("driver", "%s %s", d.Driver, d.DriverVersion)
+	row("Vulkan", "%s", d.API)
+	row("UUID", "%v", d.DeviceUUID)
+	for i, h := range d.Heaps {
+		where := "host"
+		if h.Local {
+			where = "device"
+		}
+		row(fmt.Sprintf("heap %d", i), "%s, %s memory", byteSize(h.Bytes), where)
+	}
+	row("binding", "%s at most", byteSize(d.MaxBinding))
+	row("workgroup", "%d invocations, %s shared memory, subgroups of %d", d.MaxInvocations, byteSize(int64(d.SharedBytes)), d.SubgroupSize)
+	row("features", "%v", d.Features)
+	if !d.Compute {
+		row("usable", "no: it lacks a compute queue or Vulkan 1.1")
+	}
+}
+
+// byteSize writes a number of bytes for people.
+func byteSize(n int64) string {
+	const units = "KMGT"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, u := float64(n)/1024, 0
+	for v >= 1024 && u < len(units)-1 {
+		v, u = v/1024, u+1
+	}
+	return fmt.Sprintf("%.4g %ciB", v, units[u])
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"dino-vk/dino"
+	"dino-vk/dino/data"
+	"dino-vk/gpu"
+)
+
+func trainCommand() *cli.Command {
+	var flags dino.Config
+	return &cli.Command{
+		Name:  "train",
+		Usage: "train DINO on a set of pictures",
+		Description: "Trains, writes checkpoints, config.yaml and log.txt to --output, and goes on with\n" +
+			"the run that it finds there. Ctrl-C writes a checkpoint and ends.",
+		Flags: configFlags(&flags),
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			config, err := loadConfig(c, flags)
+			if err != nil {
+				return err
+			}
+			return train(c, config)
+		},
+	}
+}
+
+func train(c *cli.Context, config dino.Config) (err error) {
+	w := c.App.Writer
+	set, err := openData(c, config.Data, config)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	dev, err := gpu.Open(gpu.Options{Device: config.Device})
+	if err != nil {
+		return err
+	}
+	defer closeDevice(dev, &err)
+	shown := &console{w: w}
+	t, err := dino.NewTrainer(c.Context, config, dev, set, shown)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	need, err := t.Memory()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, byteSize(need))
+	if n := t.Resumed(); n > 0 {
+		fmt.Fprintf(w, "going on after step %d of %d\n", n, t.Steps())
+	}
+	*shown = *newConsole(w, t.Resumed(), t.Steps())
+	err = t.Run(c.Context)
+	shown.close()
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(w, "interrupted: a checkpoint is in %s; the same command goes on from it\n", config.Output)
+	case errors.Is(err, dino.ErrNonFinite):
+		return fmt.Errorf("%w; the checkpoint in %s is of the step before it: try a lower --lr, a --clip-grad, or another --seed, in another --output",
+			err, config.Output)
+	case err == nil:
+		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Steps(), byteSize(dev.PeakMemory()), config.Output)
+	}
+	return err
+}
+
+// openData opens a set of pictures and says what was left out.
+func openData(c *cli.Context, path string, config dino.Config) (*data.Set, error) {
+	if path == "" {
+		return nil, errors.New("--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
+	}
+	set, err := data.Open(c.Context, path, data.Options{MaxPixels: config.MaxPixels, Workers: config.NumWorkers})
+	if err != nil {
+		return nil, err
+	}
+	for _, skipped := range set.Skipped {
+		fmt.Fprintln(c.App.Writer, "skipped:", skipped)
+	}
+	return set, nil
+}
+
+// closeDevice closes the device; validation messages, which only a device
+// opened with DINOVK_VALIDATE=1 has, are an error.
+func closeDevice(dev *gpu.Device, err *error) {
+	*err = errors.Join(*err, dev.Close())
+	if messages := dev.ValidationMessages(); len(messages) > 0 {
+		*err = errors.Join(*err, fmt.Errorf("%d validation messages, the first: %s", len(messages), messages[0]))
+	}
+}

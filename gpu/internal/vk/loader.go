@@ -61,12 +61,11 @@ func libraryNames() []string {
 // Load opens the Vulkan loader and prepares the binding. It may be called any
 // number of times. A missing library is [ErrNoLoader] with the remedy.
 func Load() error {
-	loader.once.Do(func() { loader.err = load() })
+	loader.once.Do(func() { loader.err = load(libraryNames()) })
 	return loader.err
 }
 
-func load() error {
-	names := libraryNames()
+func load(names []string) error {
 	var lib unsafe.Pointer
 	for _, name := range names {
 		c := C.CString(name)

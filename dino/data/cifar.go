@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,12 +30,12 @@ var cifarName = map[string]*regexp.Regexp{
 	"test":  regexp.MustCompile(`^(test_batch|test)\.bin$`),
 }
 
-// cifarParts chooses from files the binaries of a split, in order, and the
+// cifarParts chooses from files the binaries of a split (train if empty), in order, and the
 // file of the class names if there is one.
 func cifarParts(files []entry, split string) (parts []entry, names *entry) {
 	for i, f := range files {
 		switch base := path.Base(f.name); {
-		case cifarName[split].MatchString(base):
+		case cifarName[cmp.Or(split, "train")].MatchString(base):
 			parts = append(parts, f)
 		case base == cifar10Names || base == cifar100Names:
 			names = &files[i]

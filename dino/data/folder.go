@@ -131,13 +131,13 @@ func classesOf(names []string) []string {
 	if len(names) == 0 {
 		return classes
 	}
-	common := path.Dir(names[0]) + "/"
+	parent := func(dir string) string { return dir[:strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1] }
+	common := parent(names[0])
 	for _, name := range names {
-		for !strings.HasPrefix(name, common) && common != "./" {
-			common = path.Dir(strings.TrimSuffix(common, "/")) + "/"
+		for !strings.HasPrefix(name, common) {
+			common = parent(common)
 		}
 	}
-	common = strings.TrimPrefix(common, "./")
 	onlySplits := true
 	for _, name := range names {
 		first, _, below := strings.Cut(name[len(common):], "/")

@@ -3,6 +3,7 @@ package data
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,8 @@ const understood = "a folder or tar of pictures (" + formats + "), a list file w
 // level, if any), a list file (see readList), a tar or a folder of tars (see
 // indexTar), CIFAR-10 or CIFAR-100 binaries or a folder or tar of them, IDX
 // pictures or a folder of them, or one picture. What a file is follows from
-// its contents. PATH:train and PATH:test choose a part of CIFAR and IDX
-// folders; train is the default.
+// its contents. PATH:train and PATH:test choose a part: a subfolder of that
+// name, or of CIFAR and IDX folders, where train is the default.
 //
 // It reads every picture's header, in parallel, and stops with ctx's error when
 // ctx ends. A path without one readable picture gives ErrNoImages.
@@ -48,14 +49,15 @@ func noImages(path string, skipped []error) error {
 	return fmt.Errorf("%w in %s: %d left out, the first being %w", ErrNoImages, path, len(skipped), skipped[0])
 }
 
-// cutSplit parts PATH:train or PATH:test, unless a file has that name.
+// cutSplit parts PATH:train or PATH:test, unless a file has that name; split is
+// empty without such an ending.
 func cutSplit(path string) (file, split string) {
 	for _, split := range []string{"train", "test"} {
 		if file, ok := strings.CutSuffix(path, ":"+split); ok && !exists(path) {
 			return file, split
 		}
 	}
-	return path, "train"
+	return path, ""
 }
 
 func open(ctx context.Context, path, split string, o Options) (*Set, error) {
@@ -88,6 +90,8 @@ func openFile(ctx context.Context, b *blob, path, split string, o Options) (*Set
 	switch {
 	case isTar(head) || tarName.MatchString(path):
 		return openTars(ctx, []*blob{b}, []string{path}, nil, split, o)
+	case split != "":
+		err = noParts(path, split)
 	case isIDX(head):
 		return openIDX(ctx, b, path, o)
 	case extension(path) == ".bin" && !b.temp:
@@ -124,40 +128,62 @@ func isPicture(head []byte) bool {
 	return !errors.Is(err, image.ErrFormat)
 }
 
-// openTars opens tars as one set, in which pictures bear their tar's name if
-// there are several, and takes over blobs; skipped are files left out before.
+// openTars opens tars as one set and takes over blobs; skipped are files left
+// out before. Without WebDataset labels a picture's class is its folder. Of
+// several tars, the tar's name comes before its pictures' names.
 func openTars(ctx context.Context, blobs []*blob, paths []string, skipped []error, split string, o Options) (*Set, error) {
 	var closers []io.Closer
 	for _, b := range blobs {
 		closers = append(closers, b)
 	}
 	all := archive{skipped: skipped}
+	var names, prefixes []string
 	for i, b := range blobs {
 		a, err := indexTar(b, b.size)
 		if err != nil {
 			closeAll(closers)
 			return nil, fmt.Errorf("%s: %w", paths[i], err)
 		}
-		if len(blobs) > 1 {
-			for j := range a.pictures {
-				a.pictures[j].name = filepath.Base(paths[i]) + "/" + a.pictures[j].name
-			}
+		for _, e := range a.pictures {
+			names = append(names, e.name)
+			prefixes = append(prefixes, filepath.Base(paths[i])+"/")
 		}
 		all.pictures = append(all.pictures, a.pictures...)
 		all.others = append(all.others, a.others...)
 		all.skipped = append(all.skipped, a.skipped...)
+		all.labelled = all.labelled || a.labelled
 	}
 	if len(all.pictures) == 0 {
 		if parts, names := cifarParts(all.others, split); len(parts) > 0 {
 			return openCIFAR(paths[0], parts, names, closers, o)
 		}
 	}
+	if split != "" {
+		closeAll(closers)
+		return nil, noParts(paths[0], split)
+	}
+	for i, class := range classesOf(names) {
+		if !all.labelled {
+			all.pictures[i].class = class
+		}
+		if len(blobs) > 1 {
+			all.pictures[i].name = prefixes[i] + names[i]
+		}
+	}
 	return newPictures(ctx, all.pictures, all.skipped, closers, o)
+}
+
+// noParts is the error for PATH:split where the path has no such part.
+func noParts(path, split string) error {
+	return fmt.Errorf("%s has no part %s: leave \":%s\" away, or name the folder or file that holds it", path, split, split)
 }
 
 // openFolder opens a folder of pictures, or where it has none, of CIFAR
 // binaries, IDX files or tars.
 func openFolder(ctx context.Context, root, split string, o Options) (*Set, error) {
+	if part := filepath.Join(root, split); split != "" && exists(part) {
+		return open(ctx, part, "", o)
+	}
 	f, err := walkFolder(ctx, root)
 	if err != nil {
 		return nil, err
@@ -165,6 +191,9 @@ func openFolder(ctx context.Context, root, split string, o Options) (*Set, error
 	entries := make([]entry, len(f.names))
 	for i, class := range classesOf(f.names) {
 		entries[i] = entry{name: f.names[i], class: class, path: f.path(f.names[i])}
+	}
+	if len(entries) > 0 && split != "" {
+		return nil, noParts(root, split)
 	}
 	if len(entries) > 0 {
 		return newPictures(ctx, entries, f.skipped, nil, o)
@@ -180,8 +209,8 @@ func openFolder(ctx context.Context, root, split string, o Options) (*Set, error
 		return openCIFAR(root, parts, names, nil, o)
 	}
 	for _, e := range others {
-		if strings.HasPrefix(filepath.Base(e.name), idxPrefix[split]) {
-			return open(ctx, e.path, split, o)
+		if strings.HasPrefix(filepath.Base(e.name), idxPrefix[cmp.Or(split, "train")]) {
+			return open(ctx, e.path, "", o)
 		}
 	}
 	for _, e := range others {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -86,6 +85,14 @@ func mustOpen(t testing.TB, path string) *Set {
 	return s
 }
 
+// join joins a path that may begin with a part, as in ":test".
+func join(root, path string) string {
+	if strings.HasPrefix(path, ":") {
+		return root + path
+	}
+	return filepath.Join(root, path)
+}
+
 // describe lists a set as name=class.
 func describe(s *Set) string {
 	var b strings.Builder
@@ -142,6 +149,8 @@ func TestOpen(t *testing.T) {
 			"train/dog/1.png=dog val/cat/1.png=cat"},
 		{"a folder named train", map[string][]byte{"train/dog/1.png": p, "train/cat/1.png": q}, "train",
 			"cat/1.png=cat dog/1.png=dog"},
+		{"part of a folder", map[string][]byte{"train/dog/1.png": p, "train/cat/1.png": q, "test/cat/2.png": q, "test/dog/2.png": q}, ":test",
+			"cat/2.png=cat dog/2.png=dog"},
 		{"numbers as classes", map[string][]byte{"10/1.png": p, "9/1.png": q}, "",
 			"10/1.png=10 9/1.png=9"},
 		{"loose beside folders", map[string][]byte{"1.png": p, "cat/1.png": q}, "",
@@ -155,17 +164,19 @@ func TestOpen(t *testing.T) {
 			"cat/1.png=cat dog/2.png=dog"},
 		{"tar with a long name", map[string][]byte{"t.tar": tarOf(t, "dog/"+strings.Repeat("n", 300)+".png", ps, "cat/é.png", qs)}, "t.tar",
 			"cat/é.png=cat dog/" + strings.Repeat("n", 300) + ".png=dog"},
+		{"tar with absolute names", map[string][]byte{"t.tar": tarOf(t, "/x/dog/1.png", ps, "/y/../z/1.png", qs)}, "t.tar",
+			"x/dog/1.png=x z/1.png=z"},
 		{"tar by contents, zipped", map[string][]byte{"t": gzipOf(t, tarOf(t, "./dog/1.png", ps, "./cat/1.png", qs))}, "t",
 			"cat/1.png=cat dog/1.png=dog"},
 		{"WebDataset", map[string][]byte{"t.tar": tarOf(t, "k/2.png", ps, "k/2.cls", "10\n", "k/1.json", `{"label": 9}`, "k/1.png", qs, "k/3.png", qs)}, "t.tar",
 			"k/1.png=9 k/2.png=10 k/3.png=-"},
 		{"shards", map[string][]byte{"s-1.tar": tarOf(t, "2.png", ps, "2.cls", "b"), "s-0.tar": tarOf(t, "1.png", qs, "1.cls", "a")}, "",
 			"s-0.tar/1.png=a s-1.tar/2.png=b"},
-		{"shards of class folders", map[string][]byte{"s-1.tar": tarOf(t, "b/2.png", ps, "a/2.png", ps), "s-0.tar": tarOf(t, "b/1.png", qs, "a/1.png", qs)}, "",
-			"s-0.tar/a/1.png=a s-0.tar/b/1.png=b s-1.tar/a/2.png=a s-1.tar/b/2.png=b"},
+		{"shards of class folders", map[string][]byte{"s-1.tar": tarOf(t, "b/2.png", ps, "b/3.png", ps), "s-0.tar": tarOf(t, "a/1.png", qs)}, "",
+			"s-0.tar/a/1.png=a s-1.tar/b/2.png=b s-1.tar/b/3.png=b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := mustOpen(t, filepath.Join(write(t, c.files), c.path))
+			s := mustOpen(t, join(write(t, c.files), c.path))
 			if got := describe(s); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -289,96 +300,6 @@ func TestTarLink(t *testing.T) {
 	checkSkipped(t, s, map[string]string{"l.png": "a link"})
 }
 
-// idxOf makes an IDX file of bytes counted up from 0.
-func idxOf(dims ...int) []byte {
-	b := []byte{0, 0, 8, byte(len(dims))}
-	n := 1
-	for _, d := range dims {
-		b = binary.BigEndian.AppendUint32(b, uint32(d))
-		n *= d
-	}
-	for i := range n {
-		b = append(b, byte(i))
-	}
-	return b
-}
-
-func TestIDX(t *testing.T) {
-	root := write(t, map[string][]byte{
-		"m/train-images-idx3-ubyte":    idxOf(3, 2, 4),
-		"m/train-labels-idx1-ubyte.gz": gzipOf(t, idxOf(3)),
-		"m/t10k-images-idx3-ubyte.gz":  gzipOf(t, idxOf(2, 2, 4)),
-		"colour":                       idxOf(1, 1, 2, 3),
-	})
-	for _, c := range []struct{ path, want string }{
-		{"m", "train-images-idx3-ubyte[0]=0 train-images-idx3-ubyte[1]=1 train-images-idx3-ubyte[2]=2"},
-		{"m/train-images-idx3-ubyte", "train-images-idx3-ubyte[0]=0 train-images-idx3-ubyte[1]=1 train-images-idx3-ubyte[2]=2"},
-		{"m:test", "t10k-images-idx3-ubyte.gz[0]=- t10k-images-idx3-ubyte.gz[1]=-"},
-		{"colour", "colour[0]=-"},
-	} {
-		s := mustOpen(t, filepath.Join(root, c.path))
-		if got := describe(s); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.path, got, c.want)
-		}
-		images := decodesAll(t, s)
-		last := images[len(images)-1]
-		want := Image{W: 4, H: 2}
-		for i := range 8 {
-			v := byte(8*(len(images)-1) + i)
-			want.Pix = append(want.Pix, v, v, v)
-		}
-		if c.path == "colour" {
-			want = Image{W: 2, H: 1, Pix: []byte{0, 1, 2, 3, 4, 5}}
-		}
-		if last.W != want.W || last.H != want.H || !bytes.Equal(last.Pix, want.Pix) {
-			t.Errorf("%s: last picture %v, want %v", c.path, last, want)
-		}
-	}
-}
-
-// cifarOf makes records with the given label bytes, of which the pixels of
-// record i are i in red, i+1 in green, i+2 in blue.
-func cifarOf(labelBytes int, labels ...byte) []byte {
-	var b []byte
-	for i, l := range labels {
-		b = append(b, make([]byte, labelBytes-1)...)
-		b = append(b, l)
-		for c := range 3 {
-			b = append(b, bytes.Repeat([]byte{byte(i + c)}, 1024)...)
-		}
-	}
-	return b
-}
-
-func TestCIFAR(t *testing.T) {
-	names := []byte("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n")
-	one, two, test := cifarOf(1, 9, 0), cifarOf(1, 3), cifarOf(1, 1)
-	root := write(t, map[string][]byte{
-		"c/data_batch_1.bin": one, "c/data_batch_2.bin": two, "c/test_batch.bin": test, "c/batches.meta.txt": names,
-		"c100/train.bin": cifarOf(2, 99), "c100/test.bin": cifarOf(2, 5),
-		"c.tgz": gzipOf(t, tarOf(t, "c/batches.meta.txt", string(names), "c/test_batch.bin", string(test),
-			"c/data_batch_2.bin", string(two), "c/data_batch_1.bin", string(one))),
-	})
-	for _, c := range []struct{ path, want string }{
-		{"c", "data_batch_1.bin[0]=truck data_batch_1.bin[1]=airplane data_batch_2.bin[0]=cat"},
-		{"c:test", "test_batch.bin[0]=automobile"},
-		{"c/test_batch.bin", "test_batch.bin[0]=automobile"},
-		{"c.tgz", "c/data_batch_1.bin[0]=truck c/data_batch_1.bin[1]=airplane c/data_batch_2.bin[0]=cat"},
-		{"c.tgz:test", "c/test_batch.bin[0]=automobile"},
-		{"c100", "train.bin[0]=99"},
-		{"c100/test.bin", "test.bin[0]=5"},
-	} {
-		s := mustOpen(t, filepath.Join(root, c.path))
-		if got := describe(s); got != c.want {
-			t.Errorf("%s: got %s, want %s", c.path, got, c.want)
-		}
-		images := decodesAll(t, s)
-		if got := images[0].Pix[:3]; !bytes.Equal(got, []byte{0, 1, 2}) {
-			t.Errorf("%s: first pixel %v", c.path, got)
-		}
-	}
-}
-
 // TestOpenErrors: what cannot be opened says which path and what would do.
 func TestOpenErrors(t *testing.T) {
 	good := tarOf(t, "a.png", strings.Repeat("x", 1000), "b.png", strings.Repeat("x", 1000))
@@ -389,6 +310,7 @@ func TestOpenErrors(t *testing.T) {
 		"empty":                  nil,
 		"empty.tar":              nil,
 		"binary":                 {0, 1, 2, 3, 0xff},
+		"good.tar":               good,
 		"cut.tar":                good[:700],
 		"cut2.tar":               good[:2100],
 		"cut.gz":                 gzipOf(t, good)[:60],
@@ -412,6 +334,9 @@ func TestOpenErrors(t *testing.T) {
 		none   bool // wraps ErrNoImages
 		remedy string
 	}{
+		{"list:test", false, "leave \":test\" away"},
+		{"bad:test", false, "leave \":test\" away"},
+		{"good.tar:test", false, "leave \":test\" away"},
 		{"absent", false, "folder or tar of pictures"},
 		{"nothing", true, "JPEG, PNG"},
 		{"bad", true, "a.png"},
@@ -441,7 +366,7 @@ func TestOpenErrors(t *testing.T) {
 		if errors.Is(err, ErrNoImages) != c.none {
 			t.Errorf("%s: ErrNoImages is %v: %v", c.path, !c.none, err)
 		}
-		if text := err.Error(); !strings.Contains(text, c.path) || !strings.Contains(text, c.remedy) {
+		if text := err.Error(); !strings.Contains(text, strings.TrimSuffix(c.path, ":test")) || !strings.Contains(text, c.remedy) {
 			t.Errorf("%s: error %q does not name the path and %q", c.path, text, c.remedy)
 		}
 	}

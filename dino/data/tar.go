@@ -16,6 +16,7 @@ import (
 type archive struct {
 	pictures []entry
 	others   []entry // candidates for CIFAR binaries
+	labelled bool    // the pictures have WebDataset labels for classes
 	skipped  []error
 }
 
@@ -24,8 +25,8 @@ const maxLabel = 1 << 20
 
 // indexTar lists a tar's members without reading their contents, but for
 // WebDataset labels: KEY.cls or KEY.json beside KEY.jpg, KEY being the name up
-// to the first dot after its last slash. Without these a picture's class is its
-// folder. A name that occurs twice stands for the later member, as in tar.
+// to the first dot after its last slash. A name that occurs twice stands for the
+// later member, as in tar.
 func indexTar(r io.ReaderAt, size int64) (*archive, error) {
 	section := io.NewSectionReader(r, 0, size)
 	t := tar.NewReader(section)
@@ -44,7 +45,7 @@ func indexTar(r io.ReaderAt, size int64) (*archive, error) {
 			return nil, fmt.Errorf("the tar breaks off or is damaged near byte %d, after %d pictures (%w): copy it again",
 				off, len(a.pictures), err)
 		}
-		name := path.Clean(h.Name)
+		name := path.Clean("/" + h.Name)[1:]
 		if strings.HasPrefix(path.Base(name), ".") {
 			continue
 		}
@@ -74,7 +75,10 @@ func indexTar(r io.ReaderAt, size int64) (*archive, error) {
 	}
 	slices.SortStableFunc(a.pictures, func(x, y entry) int { return strings.Compare(x.name, y.name) })
 	a.pictures = lastOfEach(a.pictures)
-	a.classify(labels)
+	a.labelled = len(labels) > 0
+	for i, e := range a.pictures {
+		a.pictures[i].class = labels[webKey(e.name)]
+	}
 	return a, nil
 }
 
@@ -97,21 +101,6 @@ func lastOfEach(entries []entry) []entry {
 		}
 	}
 	return kept
-}
-
-func (a *archive) classify(labels map[string]string) {
-	names := make([]string, len(a.pictures))
-	for i, e := range a.pictures {
-		names[i] = e.name
-	}
-	classes := classesOf(names)
-	for i := range a.pictures {
-		if len(labels) > 0 {
-			a.pictures[i].class = labels[webKey(names[i])]
-		} else {
-			a.pictures[i].class = classes[i]
-		}
-	}
 }
 
 // webKey is a member's WebDataset key.

@@ -57,6 +57,7 @@ type Config struct {
 	Output          string
 	Device          string
 	NumWorkers      int
+	Trace           string
 	MaxSteps        int
 	SaveCkpFreq     int
 	CheckpointEvery int

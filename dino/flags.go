@@ -118,6 +118,8 @@ var Flags = []Flag{
 		Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best", field: func(c *Config) any { return &c.Device }},
 	{Name: "num-workers", Group: groupRun, Default: "0", Reference: "num_workers", Neutral: true,
 		Usage: "goroutines that decode images; 0 is one per core", field: func(c *Config) any { return &c.NumWorkers }},
+	{Name: "trace", Group: groupRun, Default: "", Neutral: true,
+		Usage: "file for the device time of every kernel, averaged over the run's steps", field: func(c *Config) any { return &c.Trace }},
 	{Name: "max-steps", Group: groupRun, Default: "0", Neutral: true,
 		Usage: "end the run after this many optimizer steps; 0 runs all epochs", field: func(c *Config) any { return &c.MaxSteps }},
 	{Name: "saveckp-freq", Group: groupRun, Default: "20", Reference: "saveckp_freq", Neutral: true,

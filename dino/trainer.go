@@ -62,12 +62,18 @@ type Trainer struct {
 	skipped  int
 
 	inFlight [gpu.Slots]*flight
+	next     int // slot of the oldest micro-batch under way
+	trace    trace
 	rate     rate
 	badStep  int // first step that was not finite, -1 for none
 }
 
-// flight is a step under way.
-type flight struct{ report StepReport }
+// flight is a micro-batch under way.
+type flight struct {
+	micro  int        // its number in the step
+	last   bool       // whether it ends the step
+	report StepReport // of the step
+}
 
 // NewTrainer prepares a run, or goes on with the one in the output folder. It
 // fails with what is needed and what there is if the device's memory does not
@@ -163,7 +169,11 @@ func (t *Trainer) build(ctx context.Context, ck *Checkpoint) error {
 		return err
 	}
 	graphs := t.step.Graphs()
-	programs, err := gpu.Compile(t.dev, append(graphs, t.probe.graphs()...)...)
+	compile := gpu.Compile
+	if t.config.Trace != "" {
+		compile = gpu.CompileTraced
+	}
+	programs, err := compile(t.dev, append(graphs, t.probe.graphs()...)...)
 	if err != nil {
 		return err
 	}
@@ -197,6 +207,9 @@ func (t *Trainer) Run(ctx context.Context) error {
 	loader := data.NewLoader(ctx, t.set, t.batches(), t.workers(), 2)
 	defer loader.Close()
 	err := t.train(ctx, loader)
+	if t.config.Trace != "" {
+		err = errors.Join(err, WriteFile(t.config.Trace, t.trace.write))
+	}
 	if t.badStep >= 0 {
 		err = fmt.Errorf("step %d: %w", t.badStep+1, ErrNonFinite)
 	}
@@ -281,13 +294,11 @@ func (t *Trainer) submit(ctx context.Context, step int, items []data.Item) error
 		if err := t.step.Submit(i, slot); err != nil {
 			return err
 		}
-		t.inFlight[slot] = nil
-		if i == n-1 {
-			t.inFlight[slot] = &flight{StepReport{
-				Step: step + 1, Steps: t.Steps(), Epoch: t.schedule.Epoch(step),
-				LR: t.schedule.LR.At(step), WeightDecay: t.schedule.WeightDecay.At(step),
-			}}
-		}
+		t.next = (slot + 1) % gpu.Slots
+		t.inFlight[slot] = &flight{i, i == n-1, StepReport{
+			Step: step + 1, Steps: t.Steps(), Epoch: t.schedule.Epoch(step),
+			LR: t.schedule.LR.At(step), WeightDecay: t.schedule.WeightDecay.At(step),
+		}}
 	}
 	return nil
 }
@@ -298,6 +309,9 @@ func (t *Trainer) collect(slot int) error {
 	t.inFlight[slot] = nil
 	if f == nil || t.badStep >= 0 {
 		return nil
+	}
+	if err := t.traceRun(slot, f); err != nil || !f.last {
+		return err
 	}
 	r := f.report
 	r.Metrics = t.step.Report(slot)
@@ -314,25 +328,39 @@ func (t *Trainer) collect(slot int) error {
 	return nil
 }
 
-// drain waits for all steps under way.
+// traceRun adds the device times of the run in a slot.
+func (t *Trainer) traceRun(slot int, f *flight) error {
+	if t.config.Trace == "" {
+		return nil
+	}
+	list, err := t.step.Timings(f.micro, slot)
+	if err != nil {
+		return err
+	}
+	t.trace.add(list)
+	if f.last {
+		t.trace.steps++
+	}
+	return nil
+}
+
+// drain waits for all steps under way, oldest first.
 func (t *Trainer) drain() error {
-	for {
-		oldest := -1
-		for slot, f := range t.inFlight {
-			if f != nil && (oldest < 0 || f.report.Step < t.inFlight[oldest].report.Step) {
-				oldest = slot
-			}
+	for range gpu.Slots {
+		slot := t.next
+		t.next = (t.next + 1) % gpu.Slots
+		f := t.inFlight[slot]
+		if f == nil {
+			continue
 		}
-		if oldest < 0 {
-			return nil
-		}
-		if err := t.step.Wait(context.Background(), oldest); err != nil {
+		if err := t.step.Wait(context.Background(), f.micro, slot); err != nil {
 			return err
 		}
-		if err := t.collect(oldest); err != nil && !errors.Is(err, ErrNonFinite) {
+		if err := t.collect(slot); err != nil && !errors.Is(err, ErrNonFinite) {
 			return err
 		}
 	}
+	return nil
 }
 
 // endEpoch writes the log's line.

@@ -206,9 +206,15 @@ func (s *Step) Submit(i, slot int) error {
 	return s.programs[part(i, s.config.Accumulate)].Submit(slot)
 }
 
-// Wait waits until the step whose last micro-batch is in the slot is over.
-func (s *Step) Wait(ctx context.Context, slot int) error {
-	return s.programs[len(s.programs)-1].Wait(ctx, slot)
+// Wait waits until micro-batch i's run in the slot is over.
+func (s *Step) Wait(ctx context.Context, i, slot int) error {
+	return s.programs[part(i, s.config.Accumulate)].Wait(ctx, slot)
+}
+
+// Timings are the device times of micro-batch i's run in the slot, after Wait,
+// of programs that were compiled with timestamps.
+func (s *Step) Timings(i, slot int) ([]gpu.Timing, error) {
+	return s.programs[part(i, s.config.Accumulate)].Timings(slot)
 }
 
 // Report is what the last step in the slot reported, after Wait.

@@ -2,7 +2,6 @@ package dino
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -61,8 +60,8 @@ func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, e
 	bank := func(role string) *op.Bank { return layout.NewBank(store, role) }
 	roles := op.Roles{Weight: bank("w"), Gradient: bank("dw"), Moment1: bank("m"), Moment2: bank("v"), Teacher: bank("teacher")}
 	optimizer := op.NewOptimizer(store, layout, roles)
-	params := store.New("params", gpu.U32, stepParamWords)
-	metrics := store.New("metrics", gpu.F32, metricsWords)
+	params := store.New("params", gpu.U32, paramWords)
+	metrics := store.New("metrics", gpu.F32, metricWords)
 	status := store.New("status", gpu.U32, 1)
 
 	g := gpu.NewGraph(dev.Caps())
@@ -129,6 +128,3 @@ func TestReferenceOptim(t *testing.T) {
 		}
 	})
 }
-
-// metricsWords is the length of a Metrics buffer in 32-bit words.
-var metricsWords = binary.Size(op.Metrics{}) / 4

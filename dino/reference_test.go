@@ -35,9 +35,6 @@ func stepWords(t testing.TB, p op.StepParams) []uint32 {
 	return words
 }
 
-// stepParamWords is the length of a StepParams buffer in 32-bit words.
-var stepParamWords = binary.Size(op.StepParams{}) / 4
-
 // weightInputs gives a case the weights of a model, read from a file that must
 // hold exactly those, by the same names behind a prefix and in the same shapes.
 func weightInputs(t *testing.T, c *gputest.Case, f *reference.File, prefix string, params []op.Param) op.Weights {

@@ -21,9 +21,9 @@ type Views struct{ Globals, Locals, Table *gpu.Tensor }
 type Crops func(g *gpu.Graph, params *gpu.Tensor) Views
 
 // Words of the structs that the host and the kernels share.
-const (
-	metricWords = 6
-	paramWords  = 22
+var (
+	metricWords = binary.Size(op.Metrics{}) / 4
+	paramWords  = binary.Size(op.StepParams{}) / 4
 )
 
 // Step is a training step, recorded once: its weights and other tensors, and

@@ -40,7 +40,7 @@ void main() {
     c.window_x = halfEven(c.resized_w - size);
     c.window_y = halfEven(c.resized_h - size);
     c.flags = 0u;
-    c.order = 0xE4u;
+    c.order = 0x3210u;
     c.brightness = 1.0;
     c.contrast = 1.0;
     c.saturation = 1.0;

@@ -109,16 +109,18 @@ void drawBox(uvec2 key, uvec4 counter, uint width, uint height, float scale, flo
     c.y = (height - c.h) / 2u;
 }
 
-// permutation spells the n-th of the 24 orders of four operations.
+// permutation spells the n-th of the 24 orders of four operations, with hue or
+// with none in its place: even a turn by 0 rounds the colours.
 uint permutation(uint n) {
-    uint left = 0xE4u; // 0, 1, 2, 3 in two bits each
+    uint left = 0x3210u;
     uint order = 0u;
     for (uint i = 0u; i < 4u; ++i) {
-        uint at = 2u * (n % (4u - i));
+        uint at = 4u * (n % (4u - i));
         n /= 4u - i;
-        order |= ((left >> at) & 3u) << (2u * i);
+        uint op = left >> at & 15u;
+        order |= (op == HUE_OP && hue == 0.0 ? NO_OP : op) << (4u * i);
         uint below = (1u << at) - 1u;
-        left = (left & below) | ((left >> 2) & ~below);
+        left = (left & below) | (left >> 4 & ~below);
     }
     return order;
 }

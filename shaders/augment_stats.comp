@@ -67,8 +67,8 @@ void main() {
     uint lane = gl_LocalInvocationID.x;
     uint n = width * height;
     uint sum = 0u;
-    if ((c.flags & JITTER) != 0u) {
-        uint before = turnOf(c.order, CONTRAST_OP);
+    uint before = turnOf(c.order, CONTRAST_OP);
+    if ((c.flags & JITTER) != 0u && before < 4u) {
         for (uint i = lane; i < n; i += gl_WorkGroupSize.x) {
             sum += uint(luma(jittered(unpackPixel(pixels[crop * n + i]), c, before, 0)));
         }

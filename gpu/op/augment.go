@@ -15,7 +15,7 @@ type Augmentation struct {
 	Flip, Jitter, Gray      float32    // probabilities
 	Brightness, Contrast    float32    // greatest distance of the jitter's factor from 1
 	Saturation              float32
-	Hue                     float32    // greatest turn
+	Hue                     float32    // greatest turn; without one (0) the hue is left alone
 	Blur, Solarize          [3]float32 // probabilities by kind
 }
 
@@ -39,7 +39,7 @@ type Crop struct {
 	ResizedW, ResizedH uint32 // the size that the box is resized to
 	WindowX, WindowY   uint32 // upper left corner of the output within that
 	Flags              uint32 // CropFlip and so on
-	Order              uint32 // jitter operations (0 brightness, 1 contrast, 2 saturation, 3 hue), first in the lowest two bits
+	Order              uint32 // JitterOrder's
 	Brightness         float32
 	Contrast           float32
 	Saturation         float32
@@ -55,6 +55,29 @@ const (
 	CropBlur
 	CropSolarize
 )
+
+// The operations of colour jitter.
+const (
+	JitterBrightness = iota
+	JitterContrast
+	JitterSaturation
+	JitterHue // even a turn by 0 rounds the colours
+	JitterNone
+)
+
+// JitterOrder is the Order of a Crop that jitters by these operations, up to
+// four, each at most once.
+func JitterOrder(operations ...int) uint32 {
+	order := uint32(0)
+	for i := range 4 {
+		o := JitterNone
+		if i < len(operations) {
+			o = operations[i]
+		}
+		order |= uint32(o) << (4 * i)
+	}
+	return order
+}
 
 const cropWords = 16
 

@@ -192,7 +192,7 @@ func TestDrawnDistribution(t *testing.T) {
 			for k, name := range []string{"brightness", "contrast", "saturation", "hue", "radius"} {
 				add(name, float(11+k))
 			}
-			add(fmt.Sprint("operation ", w[10]&3, " is first"), 1)
+			add(fmt.Sprint("operation ", w[10]&15, " is first"), 1)
 			// A place among the possible ones, as a number between 0 and 1.
 			add("x", (float64(w[1])+0.5)/float64(width-w[3]+1))
 			add("y", (float64(w[2])+0.5)/float64(height-w[4]+1))

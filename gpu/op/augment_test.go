@@ -137,7 +137,7 @@ func render(t *testing.T, b batch, area, width, height int, crops []Crop) {
 // whole keeps a picture of that size whole.
 func whole(width, height int) Crop {
 	w, h := uint32(width), uint32(height)
-	return Crop{W: w, H: h, ResizedW: w, ResizedH: h, Order: 0xE4, Brightness: 1, Contrast: 1, Saturation: 1}
+	return Crop{W: w, H: h, ResizedW: w, ResizedH: h, Order: JitterOrder(0, 1, 2, 3), Brightness: 1, Contrast: 1, Saturation: 1}
 }
 
 func TestResize(t *testing.T) {
@@ -165,14 +165,20 @@ func TestColorOperations(t *testing.T) {
 	const width, height = 40, 26
 	b := pictureBatch(11, [2]int{width, height})
 	for name, set := range map[string]func(c *Crop, u float32){
-		"flip":       func(c *Crop, u float32) { c.Flags = CropFlip },
-		"gray":       func(c *Crop, u float32) { c.Flags = CropGray },
-		"solarize":   func(c *Crop, u float32) { c.Flags = CropSolarize },
-		"brightness": func(c *Crop, u float32) { c.Flags, c.Brightness = CropJitter, 0.6+0.8*u },
-		"contrast":   func(c *Crop, u float32) { c.Flags, c.Contrast = CropJitter, 0.6+0.8*u },
-		"saturation": func(c *Crop, u float32) { c.Flags, c.Saturation = CropJitter, 0.8+0.4*u },
-		"hue":        func(c *Crop, u float32) { c.Flags, c.Hue = CropJitter, u-0.5 },
-		"blur":       func(c *Crop, u float32) { c.Flags, c.Radius = CropBlur, 0.1+2.3*u },
+		"flip":     func(c *Crop, u float32) { c.Flags = CropFlip },
+		"gray":     func(c *Crop, u float32) { c.Flags = CropGray },
+		"solarize": func(c *Crop, u float32) { c.Flags = CropSolarize },
+		"brightness": func(c *Crop, u float32) {
+			c.Flags, c.Order, c.Brightness = CropJitter, JitterOrder(JitterBrightness), 0.6+0.8*u
+		},
+		"contrast": func(c *Crop, u float32) {
+			c.Flags, c.Order, c.Contrast = CropJitter, JitterOrder(JitterContrast), 0.6+0.8*u
+		},
+		"saturation": func(c *Crop, u float32) {
+			c.Flags, c.Order, c.Saturation = CropJitter, JitterOrder(JitterSaturation), 0.8+0.4*u
+		},
+		"hue":  func(c *Crop, u float32) { c.Flags, c.Order, c.Hue = CropJitter, JitterOrder(JitterHue), u-0.5 },
+		"blur": func(c *Crop, u float32) { c.Flags, c.Radius = CropBlur, 0.1+2.3*u },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var crops []Crop
@@ -278,13 +284,15 @@ func stepOf(c *gputest.Case, seed [2]uint32, epoch uint32) *gpu.Tensor {
 // The whole augmentation of pictures of every shape: draws to the bit, crops to
 // the level.
 func TestAugment(t *testing.T) {
-	a := small()
 	b := pictureBatch(31, [2]int{48, 64}, [2]int{32, 32}, [2]int{64, 48}, [2]int{1, 1}, [2]int{3, 700}, [2]int{300, 9}, [2]int{55, 55})
 	for _, s := range []struct {
 		seed  [2]uint32
 		epoch uint32
-	}{{[2]uint32{0, 0}, 0}, {[2]uint32{0xdeadbeef, 42}, 99}} {
-		t.Run(fmt.Sprintf("seed %v epoch %d", s.seed, s.epoch), func(t *testing.T) {
+		hue   float32
+	}{{[2]uint32{0, 0}, 0, 0.1}, {[2]uint32{0xdeadbeef, 42}, 99, 0}} {
+		t.Run(fmt.Sprintf("seed %v epoch %d hue %v", s.seed, s.epoch, s.hue), func(t *testing.T) {
+			a := small()
+			a.Hue = s.hue
 			c := gputest.New(t)
 			images, table := b.tensors(c, 64*48)
 			crops := Augment(c.Graph, a, images, table, stepOf(c, s.seed, s.epoch))

@@ -33,7 +33,7 @@ func (c Crop) Render(p RGB, width, height int) RGB {
 	}
 	if c.Flags&CropJitter != 0 {
 		for i := range 4 {
-			switch c.Order >> (2 * i) & 3 {
+			switch c.Order >> (4 * i) & 15 {
 			case 0:
 				p = p.Brightness(c.Brightness)
 			case 1:
@@ -108,6 +108,11 @@ func (law CropLaw) Draw(seed [2]uint32, epoch, id, crop, width, height uint32) C
 		c.Flags |= CropSolarize
 	}
 	c.Order = Permutation(PhiloxBelow(r[1], 24))
+	for i := range 4 {
+		if law.Hue == 0 && c.Order>>(4*i)&15 == 3 {
+			c.Order += 1 << (4 * i) // nothing in hue's place
+		}
+	}
 	c.Radius = 0.1 + float32(1.9*PhiloxUniform(r[2]))
 	c.Hue = around(0, law.Hue, r[3])
 	r = draw(drawFactors)
@@ -181,14 +186,14 @@ func roundedRoot(x float32) uint32 {
 	return n
 }
 
-// Permutation is the n-th of the 24 orders of the operations 0 to 3, two bits
+// Permutation is the n-th of the 24 orders of the operations 0 to 3, four bits
 // each, the first lowest.
 func Permutation(n uint32) (order uint32) {
 	left := []uint32{0, 1, 2, 3}
 	for i := range uint32(4) {
 		at := n % (4 - i)
 		n /= 4 - i
-		order |= left[at] << (2 * i)
+		order |= left[at] << (4 * i)
 		left = append(left[:at:at], left[at+1:]...)
 	}
 	return order

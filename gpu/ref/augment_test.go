@@ -75,10 +75,10 @@ func TestPermutation(t *testing.T) {
 		p := Permutation(n)
 		ops := 0
 		for i := range 4 {
-			ops |= 1 << (p >> (2 * i) & 3)
+			ops |= 1 << (p >> (4 * i) & 15)
 		}
-		if ops != 15 || p > 255 {
-			t.Errorf("permutation %d = %08b misses an operation", n, p)
+		if ops != 15 || p > 0xffff {
+			t.Errorf("permutation %d = %04x misses an operation", n, p)
 		}
 		seen[p] = true
 	}

@@ -10,7 +10,7 @@ struct Crop {
     uint resized_w, resized_h; // the size that the box is resized to
     uint window_x, window_y;  // upper left corner of the output within that
     uint flags;
-    uint order;               // jitter operations, first in the lowest two bits
+    uint order;               // four jitter operations of four bits each, first lowest
     float brightness;         // factors; 1 changes nothing
     float contrast;
     float saturation;
@@ -28,6 +28,7 @@ const uint BRIGHTNESS_OP = 0u;
 const uint CONTRAST_OP = 1u;
 const uint SATURATION_OP = 2u;
 const uint HUE_OP = 3u;
+const uint NO_OP = 4u;
 
 // Pixels between the stages are 8-bit RGB in one word, red lowest.
 ivec3 unpackPixel(uint p) {

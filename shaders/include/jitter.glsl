@@ -79,11 +79,11 @@ ivec3 turned(ivec3 c, float factor) {
     return fromHSV(hsv);
 }
 
-// at says when an operation has its turn.
+// turnOf says when an operation has its turn, 4 if never.
 uint turnOf(uint order, uint op) {
-    uint at = 0u;
-    for (uint i = 1u; i < 4u; ++i) {
-        if ((order >> (2u * i) & 3u) == op) at = i;
+    uint at = 4u;
+    for (uint i = 0u; i < 4u; ++i) {
+        if ((order >> (4u * i) & 15u) == op) at = i;
     }
     return at;
 }
@@ -91,9 +91,10 @@ uint turnOf(uint order, uint op) {
 // blended applies the operations from..to-1 of the order, none of them hue.
 ivec3 blended(ivec3 c, Crop p, uint from, uint to, int mean) {
     for (uint i = from; i < to; ++i) {
-        uint op = p.order >> (2u * i) & 3u;
+        uint op = p.order >> (4u * i) & 15u;
         int plain = op == CONTRAST_OP ? mean : op == SATURATION_OP ? luma(c) : 0;
-        float factor = op == CONTRAST_OP ? p.contrast : op == SATURATION_OP ? p.saturation : p.brightness;
+        float factor = op == BRIGHTNESS_OP ? p.brightness : op == CONTRAST_OP ? p.contrast
+                     : op == SATURATION_OP ? p.saturation : 1.0; // 1 changes nothing
         c = blend(plain, c, factor);
     }
     return c;

@@ -20,6 +20,7 @@ var testdata = []string{
 	"dino_loss/large_logits.safetensors", "dino_loss/two_crops.safetensors",
 	"dino_head/norm.safetensors", "dino_head/free.safetensors",
 	"knn/data.safetensors",
+	"augment/image.safetensors", "augment/pipeline.safetensors",
 	"vit_forward/p4d64.weights.safetensors", "vit_forward/p4d64.32x32.safetensors", "vit_forward/p4d64.16x16.safetensors",
 	"vit_forward/p8d96.weights.safetensors", "vit_forward/p8d96.24x24.safetensors", "vit_forward/p8d96.44x61.safetensors",
 	"vit_backward/p4d64.16x16.safetensors",

@@ -22,6 +22,39 @@ type Extractor struct {
 	program  *gpu.Program
 }
 
+// NewExtractor makes an extractor of m's features, of batches of pictures of at
+// most area pixels (data.Set.Area), at size, the side in pixels.
+func NewExtractor(dev *gpu.Device, m *Model, size, batch, area int) (*Extractor, error) {
+	store := gpu.NewStore()
+	w, upload := m.weights(store)
+	e, err := newExtractor(m.Backbone, size, dev.Caps(), store, w, batch, area)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Allocate(dev); err != nil {
+		return nil, err
+	}
+	programs, err := gpu.Compile(dev, e.graph)
+	if err == nil {
+		e.program = programs[0]
+		err = upload()
+	}
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Width is the length D of a feature.
+func (e *Extractor) Width() int { return e.features.Dim(1) }
+
+// Close frees an extractor that NewExtractor made.
+func (e *Extractor) Close() {
+	e.program.Close()
+	e.store.Close()
+}
+
 // newExtractor records the features of batches of pictures of at most area
 // pixels, at the given size, with the weights of a backbone.
 func newExtractor(backbone Backbone, size int, caps gpu.Caps, store *gpu.Store, w op.Weights, batch, area int) (*Extractor, error) {

@@ -36,6 +36,7 @@ func app() *cli.App {
 		HideVersion:          true,
 		Commands: []*cli.Command{
 			trainCommand(),
+			featuresCommand(),
 			devicesCommand(),
 			completionCommand(),
 		},
@@ -45,4 +46,10 @@ func app() *cli.App {
 			return fmt.Errorf("%w (see %s --help)", err, c.Command.HelpName)
 		},
 	}
+}
+
+// isFolder reports whether path is a folder.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

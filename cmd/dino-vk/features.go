@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"dino-vk/dino"
+	"dino-vk/dino/data"
+	"dino-vk/dino/eval"
+	"dino-vk/gpu"
+)
+
+// modelFlags name a trained network and how pictures are shown to it.
+func modelFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.PathFlag{Name: "checkpoint", Required: true, TakesFile: true, Usage: "checkpoint `FILE` of a run, or its output folder"},
+		&cli.StringFlag{Name: "network", Value: "teacher", Usage: "teacher or student"},
+		&cli.IntFlag{Name: "image-size", Usage: "side in pixels at which pictures are seen; 0 is that of the training"},
+		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best"},
+		&cli.IntFlag{Name: "batch-size", Value: 64, Usage: "pictures on the device at a time"},
+		&cli.IntFlag{Name: "num-workers", Usage: "goroutines that decode pictures; 0 is one per core"},
+	}
+}
+
+// openCheckpoint opens the checkpoint that --checkpoint names.
+func openCheckpoint(c *cli.Context) (*dino.Checkpoint, error) {
+	path := c.Path("checkpoint")
+	if isFolder(path) {
+		path = filepath.Join(path, dino.CheckpointName)
+	}
+	return dino.OpenCheckpoint(path)
+}
+
+// imageSize is --image-size, or else the size that the model was made for.
+func imageSize(c *cli.Context, m *dino.Model) (int, error) {
+	if size := c.Int("image-size"); size > 0 {
+		return size, nil
+	} else if size < 0 {
+		return 0, fmt.Errorf("--image-size %d: must be positive", size)
+	}
+	return m.Size, nil
+}
+
+func workers(c *cli.Context) int {
+	if n := c.Int("num-workers"); n > 0 {
+		return n
+	}
+	return runtime.NumCPU()
+}
+
+// openPictures opens a set of pictures for evaluation.
+func openPictures(c *cli.Context, path string) (*data.Set, error) {
+	set, err := data.Open(c.Context, path, data.Options{Workers: c.Int("num-workers")})
+	if err != nil {
+		return nil, err
+	}
+	for _, skipped := range set.Skipped {
+		fmt.Fprintln(c.App.ErrWriter, "skipped:", skipped)
+	}
+	return set, nil
+}
+
+// extract computes the features of a set of pictures.
+func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*eval.Table, error) {
+	size, err := imageSize(c, m)
+	if err != nil {
+		return nil, err
+	}
+	if c.Int("batch-size") < 1 {
+		return nil, fmt.Errorf("--batch-size %d: must be positive", c.Int("batch-size"))
+	}
+	e, err := dino.NewExtractor(dev, m, size, c.Int("batch-size"), set.Area)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	t := &eval.Table{Classes: set.Classes(), Width: e.Width()}
+	skipped, err := e.Features(c.Context, set, workers(c), func(i int, feature []float32) error {
+		t.Add(set.Name(i), set.Label(i), feature)
+		return nil
+	})
+	for _, s := range skipped {
+		fmt.Fprintln(c.App.ErrWriter, "skipped:", s)
+	}
+	if err == nil && len(t.Names) == 0 {
+		err = errors.New("not one picture could be read")
+	}
+	return t, err
+}
+
+func featuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "features",
+		Usage: "write the features of pictures",
+		Flags: append(modelFlags(),
+			&cli.StringFlag{Name: "data", Required: true, Usage: "the pictures: whatever train takes"},
+			&cli.PathFlag{Name: "output", Required: true, Usage: "`FILE` to write; its extension is the format: " + strings.Join(eval.Formats, ", ")},
+		),
+		Action: func(c *cli.Context) (err error) {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			output := c.Path("output")
+			extension := strings.ToLower(filepath.Ext(output))
+			if !slices.Contains(eval.Formats, extension) {
+				return fmt.Errorf("--output %s: the extension must be one of %s", output, strings.Join(eval.Formats, ", "))
+			}
+			ck, err := openCheckpoint(c)
+			if err != nil {
+				return err
+			}
+			defer ck.Close()
+			m, err := dino.OpenModel(ck, c.String("network"))
+			if err != nil {
+				return err
+			}
+			set, err := openPictures(c, c.String("data"))
+			if err != nil {
+				return err
+			}
+			defer set.Close()
+			dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+			if err != nil {
+				return err
+			}
+			defer closeDevice(dev, &err)
+			t, err := extract(c, dev, m, set)
+			if err != nil {
+				return err
+			}
+			err = dino.WriteFile(output, func(w io.Writer) error { return t.Write(w, extension) })
+			if err == nil {
+				fmt.Fprintf(c.App.Writer, "%s: %d pictures, %d features each\n", output, len(t.Names), t.Width)
+			}
+			return err
+		},
+	}
+}

@@ -77,8 +77,8 @@ func (c *clock) stamp(cmd vulkan.CommandBuffer, slot int) {
 // ended, by scope and kernel in the order of their first command. A command
 // that runs beside the one before it counts only from that one's end.
 func (p *Program) Timings(slot int) ([]Timing, error) {
-	if p.clock == nil {
-		return nil, errors.New("gpu: the program was not compiled with timestamps")
+	if p.clock == nil || p.closed {
+		return nil, errors.New("gpu: the program was not compiled with timestamps, or is closed")
 	}
 	ticks := make([]uint64, len(p.clock.nodes)+1)
 	err := check("read timestamps", vulkan.GetQueryPoolResults(p.dev.handle, p.clock.pools[slot], 0, uint32(len(ticks)),

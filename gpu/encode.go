@@ -132,13 +132,16 @@ func (p *Program) locate(t *Tensor, slot int) (region, error) {
 	case *Store:
 		b, offset, err := owner.locate(t, slot)
 		if err == nil && owner.dev != p.dev {
-			err = fmt.Errorf("%v is on another device", t)
+			err = errors.New("it is on another device")
+		}
+		if err != nil {
+			return region{}, fmt.Errorf("%v: %w", t, err)
 		}
 		bytes := t.Bytes()
 		if t.mem.guard > 0 && t.off+bytes == t.mem.bytes {
 			bytes = alignUp(bytes, viewAlign) + t.mem.guard
 		}
-		return region{b, offset, bytes}, err
+		return region{b, offset, bytes}, nil
 	}
 	return region{}, fmt.Errorf("%v belongs to nothing", t)
 }

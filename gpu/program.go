@@ -21,6 +21,7 @@ type Program struct {
 	pool     vulkan.DescriptorPool
 	busy     [Slots]bool // submitted and not waited for
 	clock    *clock      // nil without timestamps
+	closed   bool
 }
 
 // shared is what the programs of one Compile have in common.
@@ -102,7 +103,7 @@ func (p *Program) Acquire(ctx context.Context) (slot int, err error) {
 
 // Submit starts a run of the slot and returns at once.
 func (p *Program) Submit(slot int) error {
-	if p.commands == nil {
+	if p.closed {
 		return errors.New("gpu: program is closed")
 	}
 	if p.busy[slot] {
@@ -155,9 +156,10 @@ func (p *Program) FillScratch(bits uint32) error {
 // Close waits for the program's runs and frees it; the last program of a
 // Compile frees their scratch memory.
 func (p *Program) Close() {
-	if p == nil || p.shared.open == 0 || p.pool == nil && p.commands == nil && p.clock == nil && p.plan == nil {
+	if p == nil || p.closed {
 		return
 	}
+	p.closed = true
 	for slot := range p.busy {
 		// After a lost device nothing runs any more, so the error says nothing new.
 		_ = p.Wait(context.Background(), slot)
@@ -168,7 +170,6 @@ func (p *Program) Close() {
 		vulkan.DestroyDescriptorPool(p.dev.handle, p.pool, nil)
 	}
 	p.clock.close(p.dev)
-	p.commands, p.pool, p.clock, p.plan = nil, nil, nil, nil
 	p.shared.open--
 	if p.shared.open == 0 {
 		p.shared.close()

@@ -205,11 +205,11 @@ func (s *Store) CheckGuards() error {
 func (s *Store) locate(t *Tensor, slot int) (*buffer, int64, error) {
 	switch {
 	case t.err != nil:
-		return nil, 0, fmt.Errorf("gpu: %w", t.err)
+		return nil, 0, t.err
 	case t.mem == nil || t.mem.owner != s:
-		return nil, 0, fmt.Errorf("gpu: %v is not in this store", t)
+		return nil, 0, errors.New("the tensor is not in this store")
 	case s.dev == nil || t.mem.index >= len(s.at):
-		return nil, 0, fmt.Errorf("gpu: %v has no memory yet: the store is not allocated", t)
+		return nil, 0, errors.New("it has no memory yet: the store is not allocated")
 	}
 	l := s.at[t.mem.index]
 	return l.buffer, l.offset + int64(slot)*l.stride + t.off, nil

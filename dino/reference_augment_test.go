@@ -14,20 +14,20 @@ import (
 	"dino-vk/gpu/ref"
 )
 
-// pixels is an 8-bit picture of the reference.
-type pixels struct {
+// bitmap is an 8-bit picture of the reference.
+type bitmap struct {
 	w, h int
 	rgb  []uint8
 }
 
-func readPixels(t testing.TB, f *reference.File, name string) pixels {
+func readBitmap(t testing.TB, f *reference.File, name string) bitmap {
 	t.Helper()
 	x := f.Tensor(t, name)
-	return pixels{x.Shape[1], x.Shape[0], f.U8(t, name)}
+	return bitmap{x.Shape[1], x.Shape[0], f.U8(t, name)}
 }
 
 // whole is the crop that leaves the picture as it is.
-func (p pixels) whole() op.Crop { return resizedCrop([4]int{0, 0, p.h, p.w}, p.w, p.h) }
+func (p bitmap) whole() op.Crop { return resizedCrop([4]int{0, 0, p.h, p.w}, p.w, p.h) }
 
 // resizedCrop is the box {top, left, height, width} resized to w x h.
 func resizedCrop(box [4]int, w, h int) op.Crop {
@@ -38,7 +38,7 @@ func resizedCrop(box [4]int, w, h int) op.Crop {
 }
 
 // crop makes a crop of the picture on the device: (3, h, w), normalised.
-func (p pixels) crop(t *testing.T, crop op.Crop, w, h int) []float32 {
+func (p bitmap) crop(t *testing.T, crop op.Crop, w, h int) []float32 {
 	t.Helper()
 	area := max(p.w, p.h) * max(p.w, p.h)
 	packed := make([]uint32, (3*area+3)/4)
@@ -64,7 +64,7 @@ func (p pixels) crop(t *testing.T, crop op.Crop, w, h int) []float32 {
 
 // augmentCase is the picture and the crop that give a tensor of the family.
 type augmentCase struct {
-	picture pixels
+	picture bitmap
 	crop    op.Crop
 }
 
@@ -92,7 +92,7 @@ func TestReferenceAugment(t *testing.T) {
 
 type augmentFamily struct {
 	family *reference.Family
-	image  pixels
+	image  bitmap
 	config struct {
 		Mean, Std    [3]float64
 		OrderFactors struct{ Brightness, Contrast, Saturation, Hue float32 } `json:"order_factors"`
@@ -101,7 +101,7 @@ type augmentFamily struct {
 
 func readAugmentFamily(t *testing.T) *augmentFamily {
 	a := &augmentFamily{family: reference.Default().Family(t, "augment")}
-	a.image = readPixels(t, a.family.File("image"), "image")
+	a.image = readBitmap(t, a.family.File("image"), "image")
 	a.family.Decode(t, "config", &a.config)
 	return a
 }
@@ -170,7 +170,7 @@ func (a *augmentFamily) caseOf(t *testing.T, f *reference.File, name string) aug
 	case "blur":
 		source, radius, _ := strings.Cut(name, "_r")
 		if source != "full" {
-			c.picture = readPixels(t, a.family.File("crop_resize"), source)
+			c.picture = readBitmap(t, a.family.File("crop_resize"), source)
 			c.crop = c.picture.whole()
 		}
 		c.crop.Flags, c.crop.Radius = op.CropBlur, number(radius)

@@ -66,6 +66,7 @@ type Caps struct {
 	Features       Features
 	MaxBinding     int64     // bytes that one storage-buffer binding may span
 	MaxBuffer      int64     // bytes of one buffer, which no tensor may exceed
+	MaxTexels      uint32    // texels (16 bytes) that a samplerBuffer may span
 	OffsetAlign    int64     // alignment of a binding's offset in bytes
 	MaxGroups      [3]uint32 // workgroups of a dispatch, by axis
 	MaxInvocations uint32    // invocations of a workgroup
@@ -81,6 +82,7 @@ type Caps struct {
 var MinimalCaps = Caps{
 	MaxBinding:     128 << 20,
 	MaxBuffer:      1 << 30,
+	MaxTexels:      1 << 16,
 	OffsetAlign:    256,
 	MaxGroups:      [3]uint32{65535, 65535, 65535},
 	MaxInvocations: 256,

@@ -14,7 +14,7 @@ import (
 func (p *Program) encode(traced bool) error {
 	nodes := p.graph.nodes
 	made := make([]*pipeline, len(nodes))
-	descriptors := 0
+	buffers, texels := 0, 0
 	for i := range nodes {
 		n := &nodes[i]
 		if n.kind != dispatchNode {
@@ -24,10 +24,16 @@ func (p *Program) encode(traced bool) error {
 		if made[i], err = p.dev.pipelines.get(p.dev, n.module, n.shader); err != nil {
 			return n.wrap(err)
 		}
-		descriptors += len(n.args) * Slots
+		for _, b := range n.module.bindings {
+			if b.texels {
+				texels += Slots
+			} else {
+				buffers += Slots
+			}
+		}
 	}
 	var r vulkan.Result
-	p.pool, r = p.dev.api.CreateDescriptorPool(p.dev.handle, len(nodes)*Slots, descriptors)
+	p.pool, r = p.dev.api.CreateDescriptorPool(p.dev.handle, len(nodes)*Slots, buffers, texels)
 	if err := check("create descriptor pool", r); err != nil {
 		return err
 	}
@@ -80,13 +86,31 @@ func (p *Program) bind(slot int, made []*pipeline, sets []vulkan.DescriptorSet) 
 			if err != nil {
 				return n.wrap(err)
 			}
-			writes = append(writes, vk.BufferWrite{
+			write := vk.BufferWrite{
 				Set: sets[i], Binding: uint32(b), Buffer: at.buffer.handle, Offset: at.offset, Bytes: at.bytes,
-			})
+			}
+			if n.module.bindings[b].texels {
+				if write.View, err = p.texels(at); err != nil {
+					return n.wrap(err)
+				}
+			}
+			writes = append(writes, write)
 		}
 	}
 	p.dev.api.UpdateDescriptorSets(p.dev.handle, writes)
 	return nil
+}
+
+// texels makes a view of a region as texels of four floats; it lives as long
+// as the program.
+func (p *Program) texels(at region) (vulkan.BufferView, error) {
+	bytes := min(at.bytes, texelBytes*int64(p.dev.MaxTexels))
+	view, r := p.dev.api.CreateBufferView(p.dev.handle, at.buffer.handle, vulkan.FormatR32g32b32a32Sfloat, at.offset, bytes)
+	if err := check("create buffer view", r); err != nil {
+		return nil, err
+	}
+	p.views = append(p.views, view)
+	return view, nil
 }
 
 func (n *node) usesHost() bool {

@@ -95,8 +95,8 @@ func (g *Graph) New(name string, typ Type, shape ...int) *Tensor {
 	return t
 }
 
-// Dispatch records a run of a shader. args are its storage buffers by binding
-// number; a nil argument is an absent one, in whose place some memory that
+// Dispatch records a run of a shader. args are its buffers by binding number;
+// a nil argument is an absent one, in whose place some memory that
 // the shader must not touch is bound. push is a struct of 4-byte scalars (or
 // arrays of them) whose fields are those of the shader's push-constant block,
 // or nil. Whether an argument is read or written follows from the shader.
@@ -145,7 +145,11 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 		if t.off%viewAlign != 0 {
 			return fmt.Errorf("binding %d (%s): the view %v begins at byte %d, which is no multiple of %d", i, b.name, t, t.off, viewAlign)
 		}
-		if t.Bytes() > g.caps.MaxBinding {
+		if b.texels {
+			if err := g.checkTexels(t); err != nil {
+				return fmt.Errorf("binding %d (%s): %w", i, b.name, err)
+			}
+		} else if t.Bytes() > g.caps.MaxBinding {
 			return fmt.Errorf("binding %d (%s): %v has %d bytes: the device binds at most %d", i, b.name, t, t.Bytes(), g.caps.MaxBinding)
 		}
 		if b.write {
@@ -156,6 +160,17 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 		kind: dispatchNode, scope: g.scope, shader: s, module: m, groups: groups,
 		push: bytes, args: append([]*Tensor(nil), args...),
 	})
+	return nil
+}
+
+// checkTexels checks that a samplerBuffer can span a tensor.
+func (g *Graph) checkTexels(t *Tensor) error {
+	if t.Bytes()%texelBytes != 0 {
+		return fmt.Errorf("%v is no multiple of four elements", t)
+	}
+	if n := t.Bytes() / texelBytes; n > int64(g.caps.MaxTexels) {
+		return fmt.Errorf("%v has %d texels: the device binds at most %d", t, n, g.caps.MaxTexels)
+	}
 	return nil
 }
 

@@ -80,3 +80,31 @@ func TestRecordingErrors(t *testing.T) {
 		}
 	}
 }
+
+// A samplerBuffer takes whole texels, and no more than the device allows.
+func TestTexelBindings(t *testing.T) {
+	m, err := loadModule("gemm_texel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := m.bindings[0]; a.name != "a" || !a.texels || !a.read || a.write {
+		t.Fatalf("binding 0 is %+v, want the samplerBuffer a", a)
+	}
+	push := struct {
+		M, N, K, Part, Slot uint32
+		Alpha               float32
+	}{4, 4, 4, 4, 0, 1}
+	caps := MinimalCaps
+	caps.MaxTexels = 16
+	for _, c := range []struct {
+		n    int
+		want string
+	}{{64, ""}, {62, "multiple of four"}, {68, "at most 16"}} {
+		g, s := NewGraph(caps), NewStore()
+		x, y := s.New("x", F32, c.n), s.New("y", F32, 64)
+		g.Dispatch(Shader{Kernel: "gemm", Module: "gemm_texel"}, Groups{1, 1, 1}, push, x, y, y, nil, nil, nil, nil)
+		if err := g.Err(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%d elements: error %v, want one with %q", c.n, err, c.want)
+		}
+	}
+}

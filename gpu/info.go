@@ -127,6 +127,7 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.Kind = kindOf(props.DeviceType)
 	c.API = versionString(props.ApiVersion)
 	c.MaxBinding = int64(limits.MaxStorageBufferRange)
+	c.MaxTexels = limits.MaxTexelBufferElements
 	c.MaxGroups = limits.MaxComputeWorkGroupCount
 	c.MaxInvocations = limits.MaxComputeWorkGroupInvocations
 	c.MaxSize = limits.MaxComputeWorkGroupSize

@@ -25,7 +25,7 @@ type buffer struct {
 	mapped []byte // inHost only
 }
 
-const bufferUsage = vulkan.BufferUsageFlags(vulkan.BufferUsageStorageBufferBit |
+const bufferUsage = vulkan.BufferUsageFlags(vulkan.BufferUsageStorageBufferBit | vulkan.BufferUsageUniformTexelBufferBit |
 	vulkan.BufferUsageTransferSrcBit | vulkan.BufferUsageTransferDstBit)
 
 // memoryWish is a set of properties a memory type must have.

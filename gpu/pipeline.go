@@ -167,9 +167,12 @@ func (p *pipelines) build(d *Device, m *module, s Shader) (*pipeline, error) {
 	}
 	defer vulkan.DestroyShaderModule(d.handle, shader, nil)
 
-	bindings := make([]uint32, len(m.bindings))
-	for i := range bindings {
-		bindings[i] = uint32(i)
+	bindings := make([]vulkan.DescriptorType, len(m.bindings))
+	for i, b := range m.bindings {
+		bindings[i] = vulkan.DescriptorTypeStorageBuffer
+		if b.texels {
+			bindings[i] = vulkan.DescriptorTypeUniformTexelBuffer
+		}
 	}
 	spec := make(map[uint32]uint32, len(s.Spec))
 	for name, value := range s.Spec {

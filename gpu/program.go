@@ -19,8 +19,9 @@ type Program struct {
 
 	commands *commands // a command buffer and a fence for each slot
 	pool     vulkan.DescriptorPool
-	busy     [Slots]bool // submitted and not waited for
-	clock    *clock      // nil without timestamps
+	views    []vulkan.BufferView // of the samplerBuffers
+	busy     [Slots]bool         // submitted and not waited for
+	clock    *clock              // nil without timestamps
 	closed   bool
 }
 
@@ -169,6 +170,10 @@ func (p *Program) Close() {
 	if p.pool != nil {
 		vulkan.DestroyDescriptorPool(p.dev.handle, p.pool, nil)
 	}
+	for _, v := range p.views {
+		vulkan.DestroyBufferView(p.dev.handle, v, nil)
+	}
+	p.views = nil
 	p.clock.close(p.dev)
 	p.shared.open--
 	if p.shared.open == 0 {

@@ -18,10 +18,11 @@ type module struct {
 	local    [3]uint32         // workgroup size where it is not specialized
 }
 
-// binding is one storage buffer of a module.
+// binding is one buffer of a module.
 type binding struct {
 	name        string
 	read, write bool
+	texels      bool    // a samplerBuffer, read by texels of four floats
 	fields      []field // the block's members of fixed size
 }
 
@@ -65,6 +66,7 @@ const (
 	opName, opMemberName                                     = 5, 6
 	opExecutionMode                                          = 16
 	opTypeInt, opTypeFloat, opTypeVector                     = 21, 22, 23
+	opTypeImage, opTypeSampledImage                          = 25, 27
 	opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr = 28, 29, 30, 32
 	opConstant                                               = 43
 	opVariable, opDecorate, opMemberDecorate                 = 59, 71, 72
@@ -72,8 +74,8 @@ const (
 	decorSpecID, decorNonWritable, decorNonReadable = 1, 24, 25
 	decorBinding, decorDescriptorSet, decorOffset   = 33, 34, 35
 
-	classPushConstant, classStorageBuffer = 9, 12
-	modeLocalSize                         = 17
+	classUniformConstant, classPushConstant, classStorageBuffer = 0, 9, 12
+	modeLocalSize                                               = 17
 )
 
 type spirvType struct {
@@ -133,7 +135,7 @@ func (s *spirv) instruction(op uint32, w []uint32) {
 		s.decor[memberKey{w[0], w[1]}] = append(w[2:], 0)[0]
 	case opMemberDecorate:
 		s.memberDecor[[3]uint32{w[0], w[1], w[2]}] = append(w[3:], 0)[0]
-	case opTypeInt, opTypeFloat, opTypeVector, opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr:
+	case opTypeInt, opTypeFloat, opTypeVector, opTypeImage, opTypeSampledImage, opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr:
 		s.types[w[0]] = spirvType{op, w[1:]}
 	case opConstant:
 		s.constants[w[1]] = w[2]
@@ -154,6 +156,11 @@ func (s *spirv) module(code []byte) (*module, error) {
 		switch v[2] {
 		case classPushConstant:
 			m.push = s.fields(id)
+		case classUniformConstant:
+			if err := s.checkTexels(v[1], id); err != nil {
+				return nil, err
+			}
+			byNumber[s.decor[memberKey{v[1], decorBinding}]] = binding{name: s.names[v[1]], read: true, texels: true}
 		case classStorageBuffer:
 			if set := s.decor[memberKey{v[1], decorDescriptorSet}]; set != 0 {
 				return nil, fmt.Errorf("%s is in set %d: only set 0 is bound", s.names[id], set)
@@ -177,6 +184,20 @@ func (s *spirv) module(code []byte) (*module, error) {
 		}
 	}
 	return m, nil
+}
+
+// checkTexels checks that a variable outside of any block is a samplerBuffer
+// of set 0, the only kind that is bound.
+func (s *spirv) checkTexels(variable, id uint32) error {
+	const dimBuffer = 5
+	if t := s.types[id]; t.op == opTypeSampledImage {
+		image := s.types[t.args[0]]
+		kind, n := s.scalars(image.args[0])
+		if image.args[1] == dimBuffer && kind == F32 && n == 1 && s.decor[memberKey{variable, decorDescriptorSet}] == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no storage buffer and no samplerBuffer of set 0", s.names[variable])
 }
 
 // everyMember reports whether a block's variable or all of its members are

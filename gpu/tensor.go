@@ -12,7 +12,10 @@ const (
 	I32
 )
 
-const elemBytes = 4
+const (
+	elemBytes  = 4
+	texelBytes = 4 * elemBytes
+)
 
 // viewAlign is the alignment in bytes of every tensor and of every view that
 // a kernel can be given: the largest minStorageBufferOffsetAlignment that

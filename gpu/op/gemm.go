@@ -31,18 +31,25 @@ type gemmSize struct {
 	TransA, TransB bool
 }
 
+// quads reports whether the rows of all three matrices are multiples of four
+// elements.
+func (s gemmSize) quads() bool {
+	widthA, widthB := s.K, s.N
+	if s.TransA {
+		widthA = s.M
+	}
+	if s.TransB {
+		widthB = s.K
+	}
+	return widthA%4 == 0 && widthB%4 == 0 && s.N%4 == 0
+}
+
 var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
-	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool {
+	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmSize)
-		widthA, widthB := p.K, p.N
-		if p.TransA {
-			widthA = p.M
-		}
-		if p.TransB {
-			widthB = p.K
-		}
-		return widthA%4 == 0 && widthB%4 == 0 && p.N%4 == 0
+		return p.quads() && p.K*max(p.M, p.N)/4 <= int(caps.MaxTexels)
 	}},
+	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmSize).quads() }},
 	{Module: "gemm"},
 }}
 

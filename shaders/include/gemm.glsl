@@ -3,21 +3,27 @@
 // (so a is stored (k, m) where TRANS_A, b (n, k) where TRANS_B). Sums are f32.
 //
 // Every invocation makes a tile of 8 x 8 elements from registers, without
-// shared memory, barriers or subgroups: on processors, where every load of an
-// invocation costs a dozen instructions, that is by far the quickest, and any
+// shared memory, barriers or subgroups: on processors, where a load takes many
+// instructions for every invocation, that is by far the quickest, and any
 // device can run it. A workgroup is 64 tiles, TILES_X of them side by side.
 //
 // SPLIT: the third axis of the grid cuts k into parts of `part` elements, and
 // the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
 //
 // Define VEC: 4 where both operands' and c's rows are multiples of 4 elements,
-// which are then loaded at once; 1 takes any shape.
+// which are then loaded at once; 1 takes any shape. With VEC 4 define TEXELS to
+// load through texel buffers, which llvmpipe does two to three times as fast.
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
 layout(local_size_x = 64) in;
+#ifdef TEXELS
+layout(set = 0, binding = 0) uniform samplerBuffer a;
+layout(set = 0, binding = 1) uniform samplerBuffer b;
+#else
 layout(std430, set = 0, binding = 0) readonly buffer A { STORED a[]; };
 layout(std430, set = 0, binding = 1) readonly buffer B { STORED b[]; };
+#endif
 layout(constant_id = 6) const bool TRANS_A = false;
 layout(constant_id = 7) const bool TRANS_B = false;
 layout(constant_id = 8) const bool SPLIT = false;
@@ -30,9 +36,11 @@ layout(push_constant) uniform Push {
     float alpha;
 };
 
-#if VEC == 4
-// Four elements of a row of the given width, from `column` on; past the
-// row's end they don't matter.
+// LOAD gives four elements of a row of the given width, from `column` on; what
+// it gives past the row's end doesn't matter.
+#ifdef TEXELS
+#define LOAD(x, row, column, width) texelFetch(x, int(((row) * (width) + (column)) / 4u))
+#elif VEC == 4
 #define LOAD(x, row, column, width) x[((row) * (width) + (column)) / 4u]
 #else
 #define LOAD(x, row, column, width) vec4( \

@@ -59,12 +59,14 @@ func (in Instance) QueueSubmit(queue vulkan.Queue, fence vulkan.Fence, cmds ...v
 	return in.result("vkQueueSubmit", Handle(unsafe.Pointer(queue)), 1, uint64(Addr(info)), Handle(unsafe.Pointer(fence)))
 }
 
-// BufferWrite binds a byte range of a storage buffer to a descriptor.
+// BufferWrite binds a buffer to a descriptor: a byte range of a storage
+// buffer or, where View is set, a uniform texel buffer.
 type BufferWrite struct {
 	Set           vulkan.DescriptorSet
 	Binding       uint32
 	Buffer        vulkan.Buffer
 	Offset, Bytes int64
+	View          vulkan.BufferView
 }
 
 type descriptorBufferInfo struct{ buffer, offset, rangeBytes uint64 }
@@ -79,10 +81,10 @@ type writeDescriptorSet struct {
 	descriptorType  uint32
 	_               uintptr // pImageInfo
 	pBufferInfo     uintptr
-	_               uintptr // pTexelBufferView
+	pTexelBuffer    uintptr
 }
 
-// UpdateDescriptorSets writes storage-buffer descriptors.
+// UpdateDescriptorSets writes descriptors of buffers.
 func (in Instance) UpdateDescriptorSets(device vulkan.Device, writes []BufferWrite) {
 	if len(writes) == 0 {
 		return
@@ -91,16 +93,23 @@ func (in Instance) UpdateDescriptorSets(device vulkan.Device, writes []BufferWri
 	defer a.Free()
 	list := Slice[writeDescriptorSet](&a, len(writes))
 	infos := Slice[descriptorBufferInfo](&a, len(writes))
+	views := Slice[uint64](&a, len(writes))
 	for i, w := range writes {
-		infos[i] = descriptorBufferInfo{Handle(unsafe.Pointer(w.Buffer)), uint64(w.Offset), uint64(w.Bytes)}
 		list[i] = writeDescriptorSet{
 			sType:           uint32(vulkan.StructureTypeWriteDescriptorSet),
 			dstSet:          Handle(unsafe.Pointer(w.Set)),
 			dstBinding:      w.Binding,
 			descriptorCount: 1,
-			descriptorType:  uint32(vulkan.DescriptorTypeStorageBuffer),
-			pBufferInfo:     Addr(&infos[i]),
 		}
+		if w.View != nil {
+			views[i] = Handle(unsafe.Pointer(w.View))
+			list[i].descriptorType = uint32(vulkan.DescriptorTypeUniformTexelBuffer)
+			list[i].pTexelBuffer = Addr(&views[i])
+			continue
+		}
+		infos[i] = descriptorBufferInfo{Handle(unsafe.Pointer(w.Buffer)), uint64(w.Offset), uint64(w.Bytes)}
+		list[i].descriptorType = uint32(vulkan.DescriptorTypeStorageBuffer)
+		list[i].pBufferInfo = Addr(&infos[i])
 	}
 	in.call("vkUpdateDescriptorSets", dev(device), uint64(len(list)), uint64(Addr(&list[0])), 0, 0)
 }

@@ -22,16 +22,16 @@ type descriptorSetLayoutCreateInfo struct {
 	pBindings    uintptr
 }
 
-// CreateDescriptorSetLayout makes the layout of a set that holds one storage
-// buffer at each of the given bindings.
-func (in Instance) CreateDescriptorSetLayout(device vulkan.Device, bindings []uint32) (vulkan.DescriptorSetLayout, vulkan.Result) {
+// CreateDescriptorSetLayout makes the layout of a set that holds one buffer,
+// of the given descriptor type, at each binding from 0 on.
+func (in Instance) CreateDescriptorSetLayout(device vulkan.Device, bindings []vulkan.DescriptorType) (vulkan.DescriptorSetLayout, vulkan.Result) {
 	var a Arena
 	defer a.Free()
 	list := Slice[descriptorSetLayoutBinding](&a, len(bindings))
-	for i, b := range bindings {
+	for i, kind := range bindings {
 		list[i] = descriptorSetLayoutBinding{
-			binding:         b,
-			descriptorType:  uint32(vulkan.DescriptorTypeStorageBuffer),
+			binding:         uint32(i),
+			descriptorType:  uint32(kind),
 			descriptorCount: 1,
 			stageFlags:      uint32(vulkan.ShaderStageComputeBit),
 		}
@@ -157,19 +157,43 @@ type descriptorPoolCreateInfo struct {
 
 type descriptorPoolSize struct{ descriptorType, count uint32 }
 
-// CreateDescriptorPool makes a pool for that many sets and storage-buffer
-// descriptors in all.
-func (in Instance) CreateDescriptorPool(device vulkan.Device, sets, descriptors int) (vulkan.DescriptorPool, vulkan.Result) {
+// CreateDescriptorPool makes a pool for that many sets and, in all, storage
+// and uniform texel buffers.
+func (in Instance) CreateDescriptorPool(device vulkan.Device, sets, buffers, texels int) (vulkan.DescriptorPool, vulkan.Result) {
 	var a Arena
 	defer a.Free()
-	size := New[descriptorPoolSize](&a)
-	*size = descriptorPoolSize{uint32(vulkan.DescriptorTypeStorageBuffer), uint32(max(descriptors, 1))}
+	sizes := Slice[descriptorPoolSize](&a, 2)
+	sizes[0] = descriptorPoolSize{uint32(vulkan.DescriptorTypeStorageBuffer), uint32(max(buffers, 1))}
+	sizes[1] = descriptorPoolSize{uint32(vulkan.DescriptorTypeUniformTexelBuffer), uint32(max(texels, 1))}
 	info := New[descriptorPoolCreateInfo](&a)
 	info.sType = uint32(vulkan.StructureTypeDescriptorPoolCreateInfo)
 	info.maxSets = uint32(max(sets, 1))
-	info.poolSizeCount = 1
-	info.pPoolSizes = Addr(size)
+	info.poolSizeCount = uint32(len(sizes))
+	info.pPoolSizes = Addr(&sizes[0])
 	out := New[vulkan.DescriptorPool](&a)
 	r := in.result("vkCreateDescriptorPool", dev(device), uint64(Addr(info)), 0, uint64(Addr(out)))
+	return *out, r
+}
+
+type bufferViewCreateInfo struct {
+	sType         uint32
+	_             uintptr // pNext
+	_             uint32  // flags
+	buffer        uint64
+	format        uint32
+	offset, bytes uint64
+}
+
+// CreateBufferView makes a view of a byte range as texels of the format.
+func (in Instance) CreateBufferView(device vulkan.Device, buffer vulkan.Buffer, format vulkan.Format, offset, bytes int64) (vulkan.BufferView, vulkan.Result) {
+	var a Arena
+	defer a.Free()
+	info := New[bufferViewCreateInfo](&a)
+	info.sType = uint32(vulkan.StructureTypeBufferViewCreateInfo)
+	info.buffer = Handle(unsafe.Pointer(buffer))
+	info.format = uint32(format)
+	info.offset, info.bytes = uint64(offset), uint64(bytes)
+	out := New[vulkan.BufferView](&a)
+	r := in.result("vkCreateBufferView", dev(device), uint64(Addr(info)), 0, uint64(Addr(out)))
 	return *out, r
 }

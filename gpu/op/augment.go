@@ -93,9 +93,12 @@ type Crops struct{ Globals, Locals, Params *gpu.Tensor }
 // epoch, image id, crop) alone.
 func Augment(g *gpu.Graph, a Augmentation, images, table, step *gpu.Tensor) Crops {
 	defer g.Scope("augment")()
-	if a.Globals < 1 || a.Locals < 0 || a.GlobalSize < 1 || (a.Locals > 0 && a.LocalSize < 1) || !pictures(g, images, table) {
-		g.Errorf("augmentation %+v needs at least one global crop, and sizes above 0", a)
-		return Crops{}
+	if a.Globals < 1 || a.Locals < 0 {
+		g.Errorf("%d global and %d local crops: at least one global crop is needed", a.Globals, a.Locals)
+	}
+	if g.Err() != nil || !pictures(g, images, table, a.GlobalSize) {
+		none := g.New("crops", gpu.F32, 1, 3, 1, 1)
+		return Crops{none, none, none}
 	}
 	b := table.Dim(0)
 	out := Crops{Params: DrawCrops(g, a, table, step)}
@@ -151,7 +154,7 @@ func DrawCrops(g *gpu.Graph, a Augmentation, table, step *gpu.Tensor) *gpu.Tenso
 // multiple of B. Every step equals Pillow's 8-bit one exactly. A box may be as
 // long as one of aspect ratio 4/3 (or 3/4) that fills a picture's row of images.
 func RenderCrops(g *gpu.Graph, images, table, crops *gpu.Tensor, first, n, width, height int) *gpu.Tensor {
-	if !pictures(g, images, table) {
+	if !pictures(g, images, table, max(width, height)) {
 		return g.New("crops", gpu.F32, n, 3, height, width)
 	}
 	longest := math.Ceil(math.Sqrt(pixels(images)*4/3)) + 1
@@ -167,11 +170,10 @@ func RenderCrops(g *gpu.Graph, images, table, crops *gpu.Tensor, first, n, width
 // sides differ more than 64-fold, the ends are cut off first.
 func EvalTransform(g *gpu.Graph, images, table *gpu.Tensor, size int) *gpu.Tensor {
 	defer g.Scope("eval transform")()
-	b := table.Dim(0)
-	if !pictures(g, images, table) {
+	b, resized := table.Dim(0), size*256/224
+	if !pictures(g, images, table, resized) {
 		return g.New("pictures", gpu.F32, b, 3, size, size)
 	}
-	resized := size * 256 / 224
 	crops := g.New("crops", gpu.U32, b, cropWords)
 	g.Dispatch(g.Pick(augmentCenter, nil), grid(g, b, 64),
 		struct{ Images, Resized, Size uint32 }{uint32(b), uint32(resized), uint32(size)}, table, crops)
@@ -183,10 +185,20 @@ func EvalTransform(g *gpu.Graph, images, table *gpu.Tensor, size int) *gpu.Tenso
 	return r.render(crops, 0, b)
 }
 
+// longestSide is the most pixels that a line may have before or after a resize;
+// longer ones would overflow the 64-bit arithmetic of the weights.
+const longestSide = 16384
+
 // pixels is how many pixels a picture can have.
 func pixels(images *gpu.Tensor) float64 { return float64(images.Dim(1)) * 4 / 3 }
 
-func pictures(g *gpu.Graph, images, table *gpu.Tensor) bool {
+// pictures checks what every augmentation is given: pictures, and the largest
+// side of what is to become of them.
+func pictures(g *gpu.Graph, images, table *gpu.Tensor, side int) bool {
+	if side < 1 || side > longestSide {
+		g.Errorf("augment: pictures of %d pixels a side, allowed are 1 to %d", side, longestSide)
+		return false
+	}
 	if len(images.Shape) != 2 || len(table.Shape) != 2 || table.Dim(1) != 4 || table.Dim(0) != images.Dim(0) {
 		g.Errorf("augment: images %v and table %v, want (B, words) and (B, 4)", images, table)
 		return false
@@ -212,11 +224,13 @@ func (r *renderer) render(crops *gpu.Tensor, first, n int) *gpu.Tensor {
 		r.g.Errorf("augment: crops %d to %d of %v from %d pictures", first, first+n, crops, b)
 		return out
 	}
-	room := r.g.Caps().MaxBinding
-	most := fitting(room, max(3*area, r.lines*r.width, r.tapWords()), out)
-	most = min(most, int(r.g.Caps().MaxGroups[1]))
-	if whole := fitting(room, r.images.Dim(1), r.images); whole < b {
-		most = min(most, whole, fitting(room, 3*area, r.images))
+	caps := r.g.Caps()
+	fitting := func(words int) int { return int(caps.MaxBinding / int64(4*words)) }
+	most := min(fitting(max(3*area, r.lines*r.width, r.tapWords())), int(caps.MaxGroups[1]))
+	unit := viewUnit(out)
+	if whole := fitting(r.images.Dim(1)); whole < b {
+		unit = max(unit, viewUnit(r.images))
+		most = max(min(most, whole)/unit*unit, 1)
 		for row := 0; row < n; row += b {
 			for at := 0; at < b; at += most {
 				count := min(most, b-at)
@@ -225,21 +239,21 @@ func (r *renderer) render(crops *gpu.Tensor, first, n int) *gpu.Tensor {
 		}
 		return out
 	}
+	most = max(most/unit*unit, 1)
 	for row := 0; row < n; row += most {
 		r.part(crops, first+row, out.Rows(row, min(most, n-row)), r.images, 0)
 	}
 	return out
 }
 
-// fitting is how many rows of so many words fit into a binding, such that the
-// next rows' view of t is aligned to 256 bytes if not all fit.
-func fitting(room int64, words int, t *gpu.Tensor) int {
-	n := int(room / int64(4*words))
+// viewUnit is the least number of rows, a power of two, after which a view of t
+// may begin: a multiple of 256 bytes.
+func viewUnit(t *gpu.Tensor) int {
 	unit := 1
 	for row := t.Len() / t.Dim(0); unit*row%64 != 0; {
 		unit *= 2
 	}
-	return max(n/unit*unit, 1)
+	return unit
 }
 
 // part records the crops that rows first, first+1, ... of crops describe into

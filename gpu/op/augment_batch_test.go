@@ -130,6 +130,9 @@ func TestAugmentErrors(t *testing.T) {
 		"another number of pictures": func(g *gpu.Graph, s *gpu.Store) {
 			EvalTransform(g, s.New("images", gpu.U32, 2, 64), s.New("table", gpu.U32, 3, 4), 8)
 		},
+		"a size that overflows": func(g *gpu.Graph, s *gpu.Store) {
+			EvalTransform(g, s.New("images", gpu.U32, 2, 64), s.New("table", gpu.U32, 2, 4), 15000)
+		},
 		"crops beyond the end": func(g *gpu.Graph, s *gpu.Store) {
 			RenderCrops(g, s.New("images", gpu.U32, 2, 64), s.New("table", gpu.U32, 2, 4), s.New("crops", gpu.U32, 4, cropWords), 2, 4, 8, 8)
 		},
@@ -220,4 +223,18 @@ func TestDrawnDistribution(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The crops of DINO on photographs of 500 x 375 pixels, four at a time.
+func BenchmarkAugment(b *testing.B) {
+	const pictures, width, height = 4, 500, 375
+	words := (3*width*height + 3) / 4
+	benchmark(b, 0, 0, func(g *gpu.Graph, s *source) {
+		images := s.normal(pictures, words) // its bytes are as good as any
+		table := s.words([]uint32{
+			0, width, height, 0, 4 * uint32(words), width, height, 1,
+			8 * uint32(words), width, height, 2, 12 * uint32(words), width, height, 3,
+		}, pictures, 4)
+		Augment(g, DefaultAugmentation(), images, table, s.params())
+	})
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"encoding/binary"
 	"testing"
 
 	"dino-vk/gpu"
@@ -14,11 +15,19 @@ type source struct {
 	store *gpu.Store
 	list  []*gpu.Tensor
 	param []*gpu.Tensor // StepParams
+	given map[*gpu.Tensor][]uint32
 }
 
 func (s *source) normal(shape ...int) *gpu.Tensor {
 	t := s.store.New("input", gpu.F32, shape...)
 	s.list = append(s.list, t)
+	return t
+}
+
+// words is a tensor of these 32-bit words.
+func (s *source) words(values []uint32, shape ...int) *gpu.Tensor {
+	t := s.store.New("words", gpu.U32, shape...)
+	s.given[t] = values
 	return t
 }
 
@@ -33,7 +42,7 @@ func (s *source) params() *gpu.Tensor {
 // compute so many floating-point operations each.
 func benchmark(b *testing.B, bytes, flops int64, record func(g *gpu.Graph, s *source)) {
 	dev := gputest.Open(b)
-	s := &source{store: gpu.NewStore()}
+	s := &source{store: gpu.NewStore(), given: map[*gpu.Tensor][]uint32{}}
 	g := gpu.NewGraph(dev.Caps())
 	record(g, s)
 	must := func(err error) {
@@ -50,6 +59,11 @@ func benchmark(b *testing.B, bytes, flops int64, record func(g *gpu.Graph, s *so
 	}
 	for _, t := range s.param {
 		must(s.store.Write(t, encodeParams(testParams)))
+	}
+	for t, words := range s.given {
+		data, err := binary.Append(nil, binary.LittleEndian, words)
+		must(err)
+		must(s.store.Write(t, data))
 	}
 	programs, err := gpu.Compile(dev, g)
 	must(err)

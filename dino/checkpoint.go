@@ -29,6 +29,7 @@ type State struct {
 	Epoch  int    `json:"epoch"`  // epoch of the next step
 	Images int    `json:"images"` // images of an epoch already trained on: the data position
 	Data   int    `json:"data"`   // images in the data, to notice that it changed
+	Names  string `json:"names"`  // digest of their names in order, for the same
 	Seed   uint64 `json:"seed"`   // key of all randomness, which is counter-based
 	Means  Means  `json:"means"`  // of the running epoch
 

@@ -28,7 +28,7 @@ type LogEntry struct {
 	KNN             *Number `json:"knn,omitempty"` // top-1 in percent, where measured
 	ImagesPerSecond Number  `json:"images_per_s"`
 	Memory          int64   `json:"memory"`  // device memory in bytes
-	Skipped         int     `json:"skipped"` // unreadable images so far
+	Skipped         int     `json:"skipped"` // unreadable images met since the run was started or resumed
 }
 
 // Number is a float64 that is written as null where JSON has no number for it.
@@ -79,7 +79,10 @@ func (m Means) Health(lnK float64) Health {
 }
 
 // Log appends JSON lines to a file.
-type Log struct{ f *os.File }
+type Log struct {
+	f    *os.File
+	step int // of the last line
+}
 
 // OpenLog opens the log at path for a run that has done the given optimizer
 // steps. Lines of later steps, which the run is about to write again, and a
@@ -89,7 +92,7 @@ func OpenLog(path string, step int) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log: %w", err)
 	}
-	keep, err := logPrefix(f, step)
+	keep, last, err := logPrefix(f, step)
 	if err == nil {
 		err = f.Truncate(keep)
 	}
@@ -100,30 +103,30 @@ func OpenLog(path string, step int) (*Log, error) {
 		f.Close()
 		return nil, fmt.Errorf("log %s: %w", path, err)
 	}
-	return &Log{f}, nil
+	return &Log{f, last}, nil
 }
 
 // maxLogLine bounds what is read at once of a file that may be anything.
 const maxLogLine = 1 << 16
 
 // logPrefix returns the length of the leading lines that are whole and belong
-// to steps up to step.
-func logPrefix(r io.Reader, step int) (int64, error) {
+// to steps up to step, and the last one's step.
+func logPrefix(r io.Reader, step int) (keep int64, last int, err error) {
 	b := bufio.NewReaderSize(r, maxLogLine)
-	keep := int64(0)
 	for {
 		line, err := b.ReadSlice('\n')
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, bufio.ErrBufferFull):
-			return keep, nil
+			return keep, last, nil
 		case err != nil:
-			return 0, err
+			return 0, 0, err
 		}
 		var e struct{ Step *int }
 		if json.Unmarshal(line, &e) != nil || e.Step == nil || *e.Step > step {
-			return keep, nil
+			return keep, last, nil
 		}
 		keep += int64(len(line))
+		last = *e.Step
 	}
 }
 
@@ -139,6 +142,7 @@ func (l *Log) Write(e LogEntry) error {
 	if err := l.f.Sync(); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
+	l.step = e.Step
 	return nil
 }
 

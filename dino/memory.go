@@ -13,27 +13,29 @@ var ErrTooLarge = errors.New("the run does not fit the device's memory")
 
 // Memory is the device memory in bytes that the run needs at its peak, known
 // before any is taken.
-func (t *Trainer) Memory() (int64, error) {
+func (t *Trainer) Memory() int64 { return t.need }
+
+// plan finds Memory.
+func (t *Trainer) plan() error {
 	var scratch int64
 	for _, g := range append(t.step.Graphs(), t.probe.graphs()...) {
 		plan, err := gpu.NewPlan(g)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		scratch = max(scratch, plan.Scratch)
 	}
-	return t.store.Bytes() + scratch + gpu.StagingBytes + t.probe.memory(), nil
+	t.need = t.store.Bytes() + scratch + gpu.StagingBytes + t.probe.memory()
+	return nil
 }
 
-// checkMemory refuses a run that can't fit, and finds the batch size that
-// would.
-func (t *Trainer) checkMemory(ctx context.Context) error {
-	need, err := t.Memory()
-	if err != nil {
+// checkMemory refuses a run that needs more than have bytes, and finds the
+// batch size that would fit.
+func (t *Trainer) checkMemory(ctx context.Context, have int64) error {
+	if err := t.plan(); err != nil {
 		return err
 	}
-	have := t.dev.Available()
-	if need <= have {
+	if t.need <= have {
 		return nil
 	}
 	low, high := 0, t.config.BatchSize // a batch of low fits, one of high does not
@@ -41,15 +43,13 @@ func (t *Trainer) checkMemory(ctx context.Context) error {
 		c := t.config
 		c.BatchSize = (low + high) / 2
 		smaller := Trainer{config: c, dev: t.dev, set: t.set}
-		err := smaller.declare(ctx, c)
-		if err != nil {
+		if err := smaller.declare(ctx, c); err != nil {
 			return err
 		}
-		bytes, err := smaller.Memory()
-		if err != nil {
+		if err := smaller.plan(); err != nil {
 			return err
 		}
-		if bytes <= have {
+		if smaller.need <= have {
 			low = c.BatchSize
 		} else {
 			high = c.BatchSize
@@ -63,7 +63,7 @@ func (t *Trainer) checkMemory(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%w: it needs %s and %s has %s: %s",
-		ErrTooLarge, mebibytes(need), t.dev.Info().Name, mebibytes(have), remedy)
+		ErrTooLarge, mebibytes(t.need), t.dev.Info().Name, mebibytes(have), remedy)
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -4,26 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime"
-	"time"
+	"slices"
 
 	"dino-vk/dino/data"
 	"dino-vk/gpu"
 	"dino-vk/gpu/op"
 )
 
-// ErrNonFinite says that a loss or gradient was infinite or not a number. The
-// state, and the checkpoint, are those of the last good step.
-var ErrNonFinite = errors.New("the loss is not finite")
-
-// ConfigName is the file in the output folder that holds the whole effective
-// configuration; --config takes it.
-const ConfigName = "config.yaml"
+// ErrNonFinite says that a number is infinite or not a number: of a loss or
+// gradient, after which the state and the checkpoint are those of the last good
+// step, or of a state, of which no checkpoint is written.
+var ErrNonFinite = errors.New("not finite")
 
 // Observer hears what happens in a run.
 type Observer interface {
@@ -57,9 +51,11 @@ type Trainer struct {
 	pictures *pictures
 	step     *Step
 	probe    *probe // nil where nothing is measured on the way
+	need     int64  // bytes of device memory
+	output   *output
 	state    State
-	log      *Log
-	skipped  int
+	written  int // step of the last checkpoint that was tried, -1 before
+	skipped  int // pictures that can't be read, of those met
 
 	inFlight [gpu.Slots]*flight
 	next     int // slot of the oldest micro-batch under way
@@ -82,58 +78,60 @@ func NewTrainer(ctx context.Context, c Config, dev *gpu.Device, set *data.Set, o
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{config: c, dev: dev, set: set, observer: o, badStep: -1, skipped: len(set.Skipped)}
-	var err error
-	if t.sampler, err = data.NewSampler(set.Len(), c.GlobalBatch(), c.Seed); err != nil {
-		return nil, err
-	}
-	t.schedule = NewSchedule(c, t.sampler.Steps())
-	ck, err := t.openOutput()
-	if err != nil {
-		return nil, err
-	}
-	if ck != nil {
-		defer ck.Close()
-	}
-	if err := t.build(ctx, ck); err != nil {
-		t.Close()
-		return nil, err
+	t := &Trainer{config: c, dev: dev, set: set, observer: o, badStep: -1, written: -1, skipped: len(set.Skipped)}
+	if err := t.prepare(ctx); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-// openOutput makes the output folder and finds the run to go on with, if any.
-func (t *Trainer) openOutput() (*Checkpoint, error) {
-	if err := os.MkdirAll(t.config.Output, 0o755); err != nil {
-		return nil, fmt.Errorf("output: %w", err)
-	}
-	ck, err := Resume(t.config.Output, t.config)
-	if err != nil {
-		return nil, err
-	}
-	t.state = State{Data: t.set.Len(), Seed: t.config.Seed, Config: t.config}
-	if ck != nil {
-		if ck.State.Data != t.set.Len() {
-			ck.Close()
-			return nil, fmt.Errorf("%s: the run was on %d pictures, %s holds %d: give it the same data or another --output",
-				t.config.Output, ck.State.Data, t.config.Data, t.set.Len())
-		}
-		t.state = ck.State
-		t.state.Config = t.config
-	}
-	text, err := t.config.YAML()
-	if err != nil {
-		return nil, err
-	}
-	err = WriteFile(filepath.Join(t.config.Output, ConfigName), func(w io.Writer) error {
-		_, err := w.Write(text)
+func (t *Trainer) prepare(ctx context.Context) error {
+	var err error
+	if t.sampler, err = data.NewSampler(t.set.Len(), t.config.GlobalBatch(), t.config.Seed); err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	t.log, err = OpenLog(filepath.Join(t.config.Output, LogName), t.state.Step)
-	return ck, err
+	t.schedule = NewSchedule(t.config, t.sampler.Steps())
+	if err := readable(ctx, t.set); err != nil {
+		return err
+	}
+	t.state = State{Data: t.set.Len(), Names: digest(t.set), Seed: t.config.Seed, Config: t.config}
+	if t.output, err = openOutput(t.config.Output); err != nil {
+		return err
+	}
+	ck, err := t.output.resume(&t.state)
+	if err != nil {
+		return err
+	}
+	if ck != nil {
+		defer ck.Close()
+	}
+	if err := t.declare(ctx, t.config); err != nil {
+		return err
+	}
+	if err := t.checkMemory(ctx, t.dev.Available()+gpu.StagingBytes); err != nil {
+		return err
+	}
+	if err := t.output.begin(t.config, t.logged()); err != nil {
+		return err
+	}
+	return t.build(ck)
+}
+
+// readable fails where not one picture can be decoded.
+func readable(ctx context.Context, set *data.Set) error {
+	loader := data.NewLoader(ctx, set, slices.Values([][]int{{0}}), 1, 1)
+	defer loader.Close()
+	_, err := loader.Next()
+	return err
+}
+
+// logged is the step up to which the log is final: the line of an epoch that
+// goes on will be written again.
+func (t *Trainer) logged() int {
+	if t.state.Step >= t.Steps() {
+		return t.state.Step
+	}
+	return t.state.Step - t.state.Step%t.schedule.EpochSteps
 }
 
 // declare records the step and what else runs on the device; no memory is
@@ -158,13 +156,8 @@ func (t *Trainer) augment(c Config) Crops {
 	}
 }
 
-func (t *Trainer) build(ctx context.Context, ck *Checkpoint) error {
-	if err := t.declare(ctx, t.config); err != nil {
-		return err
-	}
-	if err := t.checkMemory(ctx); err != nil {
-		return err
-	}
+// build takes the memory, compiles, and loads the state to go on with.
+func (t *Trainer) build(ck *Checkpoint) error {
 	if err := t.store.Allocate(t.dev); err != nil {
 		return err
 	}
@@ -198,36 +191,39 @@ func (t *Trainer) Steps() int {
 	return t.schedule.Steps()
 }
 
-// Run trains until the run's end or until ctx is done, and leaves a checkpoint
-// either way. It returns the context's error in the second case.
+// Run trains until the run's end or until ctx is done. It leaves a checkpoint
+// of the last good step however it ends, unless the device or the disk fails.
+// It returns the context's error only with a checkpoint written.
 func (t *Trainer) Run(ctx context.Context) error {
-	if t.state.Step >= t.Steps() {
-		return nil
-	}
 	loader := data.NewLoader(ctx, t.set, t.batches(), t.workers(), 2)
 	defer loader.Close()
 	err := t.train(ctx, loader)
 	if t.config.Trace != "" {
 		err = errors.Join(err, WriteFile(t.config.Trace, t.trace.write))
 	}
-	if t.badStep >= 0 {
-		err = fmt.Errorf("step %d: %w", t.badStep+1, ErrNonFinite)
-	}
-	if ctx.Err() == nil && t.badStep < 0 {
+	if err == nil || errors.Is(err, gpu.ErrDeviceLost) {
 		return err
 	}
-	// Ended early, at whatever step the device has come to.
-	if failed := t.drain(); failed != nil {
-		return errors.Join(err, failed)
+	failed := t.drain()
+	if failed == nil && t.written != t.state.Step {
+		failed = t.checkpoint()
 	}
-	if failed := t.checkpoint(false); failed != nil {
-		return errors.Join(err, failed)
+	switch {
+	case t.badStep >= 0:
+		return errors.Join(fmt.Errorf("step %d: the loss or a gradient is %w", t.badStep+1, ErrNonFinite), failed)
+	case ctx.Err() != nil && failed != nil:
+		return failed
 	}
-	return err
+	return errors.Join(err, failed)
 }
 
 func (t *Trainer) train(ctx context.Context, loader *data.Loader) error {
-	for submitted := t.state.Step; submitted < t.Steps(); {
+	if t.lineDue() { // where the run was stopped while it measured
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+	}
+	for step := t.state.Step; step < t.Steps(); {
 		batch, err := loader.Next()
 		if err != nil {
 			return err
@@ -236,27 +232,43 @@ func (t *Trainer) train(ctx context.Context, loader *data.Loader) error {
 			t.skipped++
 			t.observer.Skipped(err)
 		}
-		if err := t.submit(ctx, submitted, batch.Items); err != nil {
+		if err := t.submit(ctx, step, batch.Items); err != nil {
 			return err
 		}
-		submitted++
-		epochEnds := submitted%t.schedule.EpochSteps == 0
-		if !epochEnds && submitted < t.Steps() && (t.config.CheckpointEvery == 0 || submitted%t.config.CheckpointEvery != 0) {
-			continue
-		}
-		if err := t.drain(); err != nil {
-			return err
-		}
-		if epochEnds || submitted == t.Steps() {
-			if err := t.endEpoch(ctx); err != nil {
+		step++
+		if t.epochEnds(step) || step == t.Steps() || t.config.CheckpointEvery > 0 && step%t.config.CheckpointEvery == 0 {
+			if err := t.settle(ctx); err != nil {
 				return err
 			}
 		}
-		if err := t.checkpoint(epochEnds); err != nil {
+	}
+	return nil
+}
+
+// settle lets all steps under way end, writes the log's line if it is time,
+// and a checkpoint.
+func (t *Trainer) settle(ctx context.Context) error {
+	if err := t.drain(); err != nil {
+		return err
+	}
+	if t.badStep >= 0 {
+		return ErrNonFinite
+	}
+	if t.lineDue() {
+		if err := t.endEpoch(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.checkpoint()
+}
+
+func (t *Trainer) epochEnds(step int) bool { return step%t.schedule.EpochSteps == 0 }
+
+// lineDue reports whether the state is at the end of an epoch or of the run
+// and the log does not say so yet.
+func (t *Trainer) lineDue() bool {
+	return t.state.Means.Steps > 0 && t.output.log.step < t.state.Step &&
+		(t.epochEnds(t.state.Step) || t.state.Step >= t.Steps())
 }
 
 // batches deals the pictures of the steps that are left.
@@ -264,7 +276,7 @@ func (t *Trainer) batches() iter.Seq[[]int] {
 	return func(yield func([]int) bool) {
 		step := t.state.Step
 		for batch := range t.sampler.Batches(step) {
-			if step == t.Steps() || !yield(batch) {
+			if step >= t.Steps() || !yield(batch) {
 				return
 			}
 			step++
@@ -277,6 +289,7 @@ func (t *Trainer) batches() iter.Seq[[]int] {
 func (t *Trainer) submit(ctx context.Context, step int, items []data.Item) error {
 	params := t.schedule.Params(step)
 	n := t.config.Accumulate
+	t.rate.begin()
 	for i := range n {
 		slot, err := t.step.Acquire(ctx, i)
 		if err != nil {
@@ -365,9 +378,6 @@ func (t *Trainer) drain() error {
 
 // endEpoch writes the log's line.
 func (t *Trainer) endEpoch(ctx context.Context) error {
-	if t.badStep >= 0 {
-		return ErrNonFinite
-	}
 	means := t.state.Means
 	lnK := math.Log(float64(t.config.OutDim))
 	e := means.Entry()
@@ -386,18 +396,26 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 	}
 	e.Memory = t.dev.PeakMemory()
 	e.Skipped = t.skipped
-	if t.state.Step%t.schedule.EpochSteps == 0 {
+	t.observer.Epoch(e, means.Health(lnK).Diagnosis())
+	if err := t.output.log.Write(e); err != nil {
+		return err
+	}
+	if t.epochEnds(t.state.Step) {
 		t.state.Means = Means{}
 	}
-	t.observer.Epoch(e, means.Health(lnK).Diagnosis())
-	return t.log.Write(e)
+	return nil
 }
 
-func (t *Trainer) checkpoint(epochEnds bool) error {
-	numbered := epochEnds && t.config.KeepNumbered(t.state.Epoch-1)
-	err := WriteCheckpoint(t.config.Output, t.state, t.step.Entries(), numbered)
+// checkpoint writes the state, which no step under way may be changing.
+func (t *Trainer) checkpoint() error {
+	epochEnded := t.epochEnds(t.state.Step) && t.state.Step > 0 && t.state.Means.Steps == 0
+	t.written = t.state.Step
+	err := WriteCheckpoint(t.config.Output, t.state, t.step.Entries(), epochEnded && t.config.KeepNumbered(t.state.Epoch-1))
+	if err != nil {
+		return fmt.Errorf("checkpoint of step %d: %w", t.state.Step, err)
+	}
 	t.rate.pause()
-	return err
+	return nil
 }
 
 func (t *Trainer) workers() int {
@@ -409,10 +427,6 @@ func (t *Trainer) workers() int {
 
 // Close releases what the trainer holds. The device stays open.
 func (t *Trainer) Close() error {
-	var err error
-	if t.log != nil {
-		err = t.log.Close()
-	}
 	t.probe.close()
 	if t.step != nil {
 		t.step.Close()
@@ -420,46 +434,5 @@ func (t *Trainer) Close() error {
 	if t.store != nil {
 		t.store.Close()
 	}
-	return err
-}
-
-// rate measures images per second, without the pauses between epochs.
-type rate struct {
-	last    time.Time
-	recent  float64 // moving average of seconds per image
-	images  int
-	seconds float64
-}
-
-// step counts a step of n images that ended now.
-func (r *rate) step(n int) float64 {
-	now := time.Now()
-	if !r.last.IsZero() {
-		seconds := now.Sub(r.last).Seconds()
-		r.images += n
-		r.seconds += seconds
-		if per := seconds / float64(n); r.recent == 0 {
-			r.recent = per
-		} else {
-			r.recent += 0.1 * (per - r.recent)
-		}
-	}
-	r.last = now
-	if r.recent == 0 {
-		return 0
-	}
-	return 1 / r.recent
-}
-
-// pause leaves out the time until the next step.
-func (r *rate) pause() { r.last = time.Time{} }
-
-// epoch is the rate since the last call.
-func (r *rate) epoch() float64 {
-	v := math.NaN()
-	if r.seconds > 0 {
-		v = float64(r.images) / r.seconds
-	}
-	r.images, r.seconds = 0, 0
-	return v
+	return t.output.close()
 }

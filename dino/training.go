@@ -145,7 +145,7 @@ const (
 )
 
 // Entries are the tensors of the state for a checkpoint, read from the device
-// when their turn comes.
+// when their turn comes. One that is not finite gives ErrNonFinite.
 func (s *Step) Entries() []safetensors.Entry {
 	var list []safetensors.Entry
 	for _, t := range s.state() {
@@ -156,12 +156,27 @@ func (s *Step) Entries() []safetensors.Entry {
 				if err := s.store.Read(t.tensor, bytes); err != nil {
 					return err
 				}
+				if i := nonFinite(bytes); i >= 0 {
+					return fmt.Errorf("%s: element %d is %w", t.name, i, ErrNonFinite)
+				}
 				_, err := w.Write(bytes)
 				return err
 			},
 		})
 	}
 	return list
+}
+
+// nonFinite is the first of the float32 values that is infinite or NaN, -1 if
+// none is.
+func nonFinite(values []byte) int {
+	const exponent = 0x7f800000
+	for i := 0; i < len(values); i += 4 {
+		if binary.LittleEndian.Uint32(values[i:])&exponent == exponent {
+			return i / 4
+		}
+	}
+	return -1
 }
 
 // Load takes the state from a checkpoint.

@@ -19,10 +19,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := app().RunContext(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "dino-vk:", err)
 		if errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
 			os.Exit(130)
 		}
+		fmt.Fprintln(os.Stderr, "dino-vk:", err)
 		os.Exit(1)
 	}
 }

@@ -51,11 +51,7 @@ func train(c *cli.Context, config dino.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	need, err := t.Memory()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, byteSize(need))
+	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, byteSize(t.Memory()))
 	if n := t.Resumed(); n > 0 {
 		fmt.Fprintf(w, "going on after step %d of %d\n", n, t.Steps())
 	}
@@ -66,7 +62,7 @@ func train(c *cli.Context, config dino.Config) (err error) {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(w, "interrupted: a checkpoint is in %s; the same command goes on from it\n", config.Output)
 	case errors.Is(err, dino.ErrNonFinite):
-		return fmt.Errorf("%w; the checkpoint in %s is of the step before it: try a lower --lr, a --clip-grad, or another --seed, in another --output",
+		return fmt.Errorf("%w; the checkpoint in %s is the last good one: try a lower --lr, a --clip-grad, or another --seed, in another --output",
 			err, config.Output)
 	case err == nil:
 		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Steps(), byteSize(dev.PeakMemory()), config.Output)

@@ -85,18 +85,19 @@ func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, ac
 	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, 64), push, views...)
 }
 
-// attentionRows is how many rows an invocation holds: as many as make a loaded
-// row worth its load without leaving the registers of a GPU or, on a CPU, told
-// by its narrow subgroups, the first cache.
+// attentionRows is how many rows an invocation holds. On a CPU, told by its
+// narrow subgroups, a load costs as much as several multiplications, so it
+// serves as many rows as the first cache holds and the driver compiles in a
+// few seconds; on a GPU one row fills the registers.
 func attentionRows(caps gpu.Caps, k *gpu.Kernel, length, hd int) int {
 	if caps.SubgroupSize > 8 {
 		return 1
 	}
-	rows := 4
-	if k == attentionBwdKV && hd > 32 {
-		rows = 2
+	elements := 192 // of the queries, or of the keys, that an invocation holds
+	if k == attentionBwdKV {
+		elements = 128
 	}
-	return min(rows, length)
+	return min(max(elements/hd, 1), 8, length)
 }
 
 // AttentionProbs gives the rows of the attention matrix that belong to the

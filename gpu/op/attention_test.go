@@ -1,11 +1,9 @@
 package op
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"testing"
-	"time"
 
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
@@ -176,60 +174,24 @@ func BenchmarkAttention(b *testing.B) {
 		{"small recipe", 3, 32, []Run{{128, 65}, {256, 17}}},
 		{"ViT-S 16", 6, 64, []Run{{4, 197}, {16, 37}}},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			tokens, width := Tokens(c.runs), c.heads*c.hd
-			s, g := gpu.NewStore(), gpu.NewGraph(gputest.Open(b).Caps())
-			qkv, dqkv := s.New("qkv", gpu.F32, tokens, 3*width), s.New("dqkv", gpu.F32, tokens, 3*width)
-			do := s.New("do", gpu.F32, tokens, width)
-			tape := NewTape(g)
-			tape.Param(qkv, dqkv, false)
-			tape.Backward(Attention(tape, qkv, c.heads, c.runs), do)
-			times := timeKernels(b, s, g, map[*gpu.Tensor][]float32{
-				qkv: gputest.Normal(1, qkv.Len()), do: gputest.Normal(2, do.Len()),
+		tokens, width := Tokens(c.runs), c.heads*c.hd
+		flops := int64(0) // of one product of queries and keys in all heads
+		for _, r := range c.runs {
+			flops += int64(2 * r.Sequences * r.Length * r.Length * width)
+		}
+		bytes := int64(4 * tokens * width) // of one of q, k, v, o
+		b.Run(c.name+"/fwd", func(b *testing.B) {
+			benchmark(b, 4*bytes, 2*flops, func(g *gpu.Graph, s *source) {
+				Attention(NewTape(g), s.normal(tokens, 3*width), c.heads, c.runs)
 			})
-			flops := 0.0 // of one product of a query and a key in all heads
-			for _, r := range c.runs {
-				flops += 2 * float64(r.Sequences*r.Length*r.Length*width)
-			}
-			for kernel, products := range map[string]float64{"attention_fwd": 2, "attention_bwd_q": 3, "attention_bwd_kv": 4} {
-				b.ReportMetric(products*flops/float64(times[kernel].Nanoseconds()), kernel+"-GFLOP/s")
-			}
+		})
+		b.Run(c.name+"/bwd", func(b *testing.B) {
+			benchmark(b, 13*bytes, 7*flops, func(g *gpu.Graph, s *source) {
+				qkv, o, lse := s.normal(tokens, 3*width), s.normal(tokens, width), s.normal(tokens, c.heads)
+				t := NewTape(g)
+				t.Param(qkv, s.normal(tokens, 3*width), false)
+				attentionBackward(t, qkv, o, lse, s.normal(tokens, width), c.heads, c.runs)
+			})
 		})
 	}
-}
-
-// timeKernels runs the graph b.N times with these inputs and gives the mean
-// time of a run by kernel.
-func timeKernels(b *testing.B, s *gpu.Store, g *gpu.Graph, inputs map[*gpu.Tensor][]float32) map[string]time.Duration {
-	dev, ctx := gputest.Open(b), context.Background()
-	must := func(err error) {
-		b.Helper()
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	must(g.Err())
-	must(s.Allocate(dev))
-	defer s.Close()
-	for t, values := range inputs {
-		must(s.WriteF32(t, values))
-	}
-	programs, err := gpu.CompileTraced(dev, g)
-	must(err)
-	defer programs[0].Close()
-	must(programs[0].Run(ctx)) // compiles on some drivers
-	times := map[string]time.Duration{}
-	b.ResetTimer()
-	for range b.N {
-		slot, err := programs[0].Acquire(ctx)
-		must(err)
-		must(programs[0].Submit(slot))
-		must(programs[0].Wait(ctx, slot))
-		list, err := programs[0].Timings(slot)
-		must(err)
-		for _, t := range list {
-			times[t.Kernel] += t.Duration / time.Duration(b.N)
-		}
-	}
-	return times
 }

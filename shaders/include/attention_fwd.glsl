@@ -3,7 +3,7 @@
 // 1805.02867): a new maximum rescales what is summed so far. All in f32.
 #include "attention.glsl"
 
-layout(constant_id = 2) const uint KEYS = 4;
+layout(constant_id = 2) const uint KEYS = 2;
 
 layout(std430, set = 0, binding = 0) readonly buffer QKV { V qkv[]; };
 layout(std430, set = 0, binding = 1) writeonly buffer O { V o[]; };

@@ -3,7 +3,10 @@ package op
 import "dino-vk/gpu"
 
 var colSumKernel = &gpu.Kernel{Name: "colsum", Variants: []gpu.Variant{
-	{Module: "colsum_vec4", Fits: func(_ gpu.Caps, columns any) bool { return columns.(int)%4 == 0 }},
+	{Module: "colsum_texel", Fits: func(caps gpu.Caps, x any) bool {
+		return x.(*gpu.Tensor).Dim(1)%4 == 0 && fitsTexels(caps, x.(*gpu.Tensor))
+	}},
+	{Module: "colsum_vec4", Fits: func(_ gpu.Caps, x any) bool { return x.(*gpu.Tensor).Dim(1)%4 == 0 }},
 	{Module: "colsum"},
 }}
 
@@ -54,9 +57,9 @@ func colSumParts(g *gpu.Graph, x *gpu.Tensor) *gpu.Tensor {
 
 func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, accumulate bool) {
 	rows, columns := x.Dim(0), x.Dim(1)
-	sh := g.Pick(colSumKernel, columns)
+	sh := g.Pick(colSumKernel, x)
 	n := ceilDiv(rows, part) * columns
-	if sh.Module == "colsum_vec4" {
+	if sh.Module != "colsum" {
 		n /= 4
 	}
 	if accumulate {
@@ -64,4 +67,15 @@ func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, acc
 	}
 	push := colSumPush{uint32(rows), uint32(columns), uint32(part), uint32(slot), alpha}
 	g.Dispatch(sh, grid(g, n, 64), push, x, sum)
+}
+
+// fitsTexels reports whether a texel buffer can span each of the tensors; an
+// absent one always fits.
+func fitsTexels(caps gpu.Caps, list ...*gpu.Tensor) bool {
+	for _, t := range list {
+		if t != nil && (t.Len()%4 != 0 || t.Len()/4 > int(caps.MaxTexels)) {
+			return false
+		}
+	}
+	return true
 }

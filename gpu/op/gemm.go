@@ -46,14 +46,32 @@ func (s gemmSize) quads() bool {
 
 var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
 	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
-		p := problem.(gemmSize)
-		return p.quads() && p.K*max(p.M, p.N)/4 <= int(caps.MaxTexels)
+		p := problem.(gemmProblem)
+		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
 	}},
-	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmSize).quads() }},
+	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
 	{Module: "gemm"},
 }}
 
-var gemmReduceKernel = gpu.Plain("gemm_reduce")
+var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
+	{Module: "gemm_reduce_texel", Fits: func(caps gpu.Caps, problem any) bool {
+		p := problem.(gemmReduceProblem)
+		return p.N%4 == 0 && fitsTexels(caps, p.sums, p.Bias, p.Factor, p.Residual)
+	}},
+	{Module: "gemm_reduce"},
+}}
+
+// gemmProblem and gemmReduceProblem are what their kernels' variants are
+// chosen by.
+type gemmProblem struct {
+	GEMM
+	gemmSize
+}
+
+type gemmReduceProblem struct {
+	gemmProblem
+	sums *gpu.Tensor
+}
 
 type gemmPush struct {
 	M, N, K uint32
@@ -143,7 +161,7 @@ func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 		p.reduce(g, size, sums)
 		return
 	}
-	sh, groups := gemmShader(g, size)
+	sh, groups := p.shader(g, size)
 	args := append([]*gpu.Tensor{p.A, p.B}, p.epilogue(&sh)...)
 	g.Dispatch(sh, groups, size.push(size.K, 0, p.Alpha), args...)
 }
@@ -151,7 +169,8 @@ func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 // partial records the sums over parts of k, as the matrices slot, slot+1, … of
 // sums.
 func (p GEMM) partial(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, part, slot int) {
-	sh, groups := gemmShader(g, size)
+	p.Bias, p.Slope, p.Factor, p.Residual = nil, nil, nil, nil
+	sh, groups := p.shader(g, size)
 	groups[2] = ceilDiv(size.K, part)
 	g.Dispatch(sh.With("SPLIT", 1), groups, size.push(part, slot, 1), p.A, p.B, sums, nil, nil, nil, nil)
 }
@@ -159,9 +178,12 @@ func (p GEMM) partial(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, part, slot 
 // reduce records the addition of partial sums and what follows it.
 func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor) {
 	n := size.M * size.N
-	sh := g.Pick(gemmReduceKernel, n)
+	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size}, sums})
 	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
 	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
+	if sh.Module == "gemm_reduce_texel" {
+		n /= 4
+	}
 	g.Dispatch(sh, grid(g, n, 64), push, args...)
 }
 
@@ -179,7 +201,7 @@ func (p GEMM) epilogue(sh *gpu.Shader) []*gpu.Tensor {
 			*sh = sh.With(s.name, 1)
 		}
 	}
-	return []*gpu.Tensor{p.C, p.Bias, p.Slope, p.Factor, p.Residual}
+	return []*gpu.Tensor{p.C, p.Slope, p.Bias, p.Factor, p.Residual}
 }
 
 // size checks the shapes.
@@ -218,10 +240,10 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 	return gemmPush{uint32(s.M), uint32(s.N), uint32(s.K), uint32(part), uint32(slot), alpha}
 }
 
-// gemmShader picks and specializes the kernel for a size.
-func gemmShader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
+// shader picks and specializes the kernel for a product.
+func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 	wide := gemmTilesX(size.N)
-	sh := g.Pick(gemmKernel, size).With("TILES_X", uint32(wide))
+	sh := g.Pick(gemmKernel, gemmProblem{p, size}).With("TILES_X", uint32(wide))
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
 	}

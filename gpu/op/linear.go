@@ -36,6 +36,7 @@ func linear(t *Tape, p GEMM) *gpu.Tensor {
 	}
 	Gemm(t.G, p)
 	t.Push(y, func(dy *gpu.Tensor) { linearBackward(t, p, dy) }, x, w, b, p.Residual)
+	t.leaveFactor(y, p.Slope)
 	return y
 }
 
@@ -45,9 +46,9 @@ func linear(t *Tape, p GEMM) *gpu.Tensor {
 func linearBackward(t *Tape, p GEMM, dy *gpu.Tensor) {
 	x, w, b := p.A, p.B, p.Bias
 	dv := dy
-	if p.Slope != nil {
+	if slope := t.leftFactor(p.C); slope != nil {
 		dv = t.G.New("dv", gpu.F32, dy.Shape...)
-		multiply(t.G, dv, dy, p.Slope)
+		multiply(t.G, dv, dy, slope)
 	}
 	if dw, accumulate := t.Grad(w); dw != nil {
 		Gemm(t.G, GEMM{A: dv, TransA: true, B: x, C: dw, Accumulate: accumulate})
@@ -55,8 +56,9 @@ func linearBackward(t *Tape, p GEMM, dy *gpu.Tensor) {
 	if db, accumulate := t.Grad(b); db != nil {
 		ColSum(t.G, db, dv, 1, accumulate)
 	}
+	factor := t.takeFactor(x)
 	if dx, accumulate := t.Grad(x); dx != nil {
-		Gemm(t.G, GEMM{A: dv, B: w, C: dx, Accumulate: accumulate})
+		Gemm(t.G, GEMM{A: dv, B: w, C: dx, Factor: factor, Accumulate: accumulate})
 	}
 	t.PassGrad(p.Residual, dy)
 }

@@ -106,6 +106,52 @@ func testLinear(t *testing.T, c linearCase) {
 	}
 }
 
+// The gradient of a hidden layer behind a GELU, y = gelu(x w^T + b) u^T, where
+// the layer after it multiplies by the GELU's slope on its way; and where the
+// hidden layer has a second use, so that it can't.
+func TestLinearGELUChain(t *testing.T) {
+	const rows, in, hidden, out = 37, 12, 20, 8
+	for _, twice := range []bool{false, true} {
+		t.Run(fmt.Sprint("twice=", twice), func(t *testing.T) {
+			k := gputest.New(t)
+			x, w, b := gputest.Normal(1, rows*in), gputest.Normal(2, hidden*in), gputest.Normal(3, hidden)
+			u, dy := gputest.Normal(4, out*hidden), gputest.Normal(5, rows*out)
+			tx, tu := k.Input("x", x, rows, in), k.Input("u", u, out, hidden)
+			tw, tb := k.Input("w", w, hidden, in), k.Input("b", b, hidden)
+			dx, dw := k.Output("dx", gpu.F32, rows, in), k.Output("dw", gpu.F32, hidden, in)
+			tape := NewTape(k.Graph)
+			tape.Param(tx, dx, false)
+			tape.Param(tw, dw, false)
+			h := LinearGELU(tape, tx, tw, tb)
+			y := Linear(tape, h, tu, nil)
+			if twice {
+				y = LinearResidual(tape, h, tu, nil, y)
+			}
+			tape.Backward(y, k.Input("dy", dy, rows, out))
+			k.Run()
+
+			// dh = dy u for each use of h; dv = dh gelu'(v).
+			v := ref.Linear(gputest.Float64(x), gputest.Float64(w), gputest.Float64(b))
+			dv, terms := ref.MatMul(gputest.Float64(dy), gputest.Float64(u), rows, hidden, out, false, false)
+			for i := range v {
+				_, slope := ref.GELU(v[i])
+				if twice {
+					slope *= 2
+				}
+				dv[i] *= slope
+				terms[i] *= 2.3 // of |slope| at most 1.13, twice
+			}
+			wantX, wantW, _ := ref.LinearBackward(gputest.Float64(x), gputest.Float64(w), dv, hidden)
+			termsX, termsW, _ := ref.LinearBackward(abs(gputest.Float64(x)), abs(gputest.Float64(w)), terms, hidden)
+			// Roundings of v, dh and the last sum; a slope changes by at most
+			// 0.8 of what v does, and |v| is below 20.
+			units := math.Sqrt(in)*20 + math.Sqrt(out) + math.Sqrt(hidden) + 8
+			k.Near(dx, wantX, gputest.EpsTerms(units, termsX))
+			k.Near(dw, wantW, gputest.EpsTerms(units, termsW))
+		})
+	}
+}
+
 // addTo adds what a gradient held before.
 func addTo(sum []float64, old []float32, terms []float64) {
 	for i, v := range old {

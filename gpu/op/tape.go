@@ -20,7 +20,9 @@ type key = gpu.Range
 // grad is the gradient of one tensor.
 type grad struct {
 	t       *gpu.Tensor
-	arrived bool // something was written to it
+	arrived bool        // something was written to it
+	uses    int         // operations with a backward that x is an input of
+	factor  *gpu.Tensor // see leaveFactor
 }
 
 // NewTape records into g.
@@ -62,6 +64,11 @@ func (t *Tape) Push(y *gpu.Tensor, back func(dy *gpu.Tensor), inputs ...*gpu.Ten
 	if !needed {
 		return
 	}
+	for _, x := range inputs {
+		if t.Needs(x) {
+			t.grads[x.Range()].uses++
+		}
+	}
 	g := &grad{}
 	t.grads[y.Range()] = g
 	scope := t.G.ScopeName()
@@ -97,6 +104,27 @@ func (t *Tape) GradOf(x *gpu.Tensor) *gpu.Tensor {
 	}
 	return nil
 }
+
+// leaveFactor notes that the backward of y's operation begins by multiplying
+// dy by f, element by element. An operation that makes dy may do that on its
+// way; what is left of it leftFactor gives to y's own backward.
+func (t *Tape) leaveFactor(y, f *gpu.Tensor) {
+	if g := t.grads[y.Range()]; g != nil {
+		g.factor = f
+	}
+}
+
+// takeFactor gives an operation that is about to make dx the factor left for
+// it, nil if there is none or if others make a part of dx too.
+func (t *Tape) takeFactor(x *gpu.Tensor) (f *gpu.Tensor) {
+	if g := t.grads[x.Range()]; g != nil && g.uses == 1 && !g.arrived {
+		f, g.factor = g.factor, nil
+	}
+	return f
+}
+
+// leftFactor is the factor that nobody has taken.
+func (t *Tape) leftFactor(y *gpu.Tensor) *gpu.Tensor { return t.grads[y.Range()].factor }
 
 // Backward seeds the gradient of y with dy and records the backward of
 // everything that y came from, last operation first.

@@ -2,7 +2,8 @@
 // part of the rows; x (rows, columns) f32, sums in f32. A second dispatch over
 // the parts finishes the sum in a fixed order.
 //
-// Define VEC, the columns that an invocation sums (1 or 4).
+// Define VEC, the columns that an invocation sums (1 or 4), and with VEC 4
+// perhaps TEXELS, to read x through a texel buffer.
 #include "common.glsl"
 
 #if VEC == 4
@@ -12,7 +13,13 @@
 #endif
 
 layout(local_size_x = 64) in;
+#ifdef TEXELS
+layout(set = 0, binding = 0) uniform samplerBuffer x;
+#define FETCH(x, i) texelFetch(x, int(i))
+#else
 layout(std430, set = 0, binding = 0) readonly buffer X { STORED x[]; };
+#define FETCH(x, i) x[i]
+#endif
 layout(std430, set = 0, binding = 1) buffer Sum { STORED sum[]; };
 layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(push_constant) uniform Push {
@@ -32,7 +39,7 @@ void main() {
     const uint begin = i / width * part, end = min(rows, begin + part);
     STORED s = STORED(0.0);
     for (uint r = begin; r < end; ++r) {
-        s += x[r * width + i % width];
+        s += FETCH(x, r * width + i % width);
     }
     s *= alpha;
     const uint at = slot * width + i;

@@ -11,8 +11,8 @@
 // the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
 //
 // Define VEC: 4 where both operands' and c's rows are multiples of 4 elements,
-// which are then loaded at once; 1 takes any shape. With VEC 4 define TEXELS to
-// load through texel buffers, which llvmpipe does two to three times as fast.
+// which are then loaded at once; 1 takes any shape. TEXELS is explained in
+// gemm_epilogue.glsl; it makes llvmpipe two to three times as fast.
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
@@ -38,10 +38,8 @@ layout(push_constant) uniform Push {
 
 // LOAD gives four elements of a row of the given width, from `column` on; what
 // it gives past the row's end doesn't matter.
-#ifdef TEXELS
-#define LOAD(x, row, column, width) texelFetch(x, int(((row) * (width) + (column)) / 4u))
-#elif VEC == 4
-#define LOAD(x, row, column, width) x[((row) * (width) + (column)) / 4u]
+#if VEC == 4
+#define LOAD(x, row, column, width) FETCH(x, ((row) * (width) + (column)) / 4u)
 #else
 #define LOAD(x, row, column, width) vec4( \
     x[(row) * (width) + min((column), (width) - 1u)], \

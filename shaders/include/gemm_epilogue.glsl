@@ -7,6 +7,8 @@
 //
 // Define EPILOGUE_BINDING, the number of the first of five bindings, and VEC,
 // the number of columns that are handled at once (1 or 4; n is a multiple).
+// With VEC 4 define TEXELS to read through texel buffers: llvmpipe makes one
+// call of that for all lanes, and of a storage buffer a branch for every lane.
 #include "erf.glsl"
 
 #if VEC == 4
@@ -16,10 +18,18 @@
 #endif
 
 layout(std430, set = 0, binding = EPILOGUE_BINDING) buffer C { STORED c[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) readonly buffer Bias { STORED bias[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 2) writeonly buffer Slope { STORED slope[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer Slope { STORED slope[]; };
+#ifdef TEXELS
+layout(set = 0, binding = EPILOGUE_BINDING + 2) uniform samplerBuffer bias;
+layout(set = 0, binding = EPILOGUE_BINDING + 3) uniform samplerBuffer factor;
+layout(set = 0, binding = EPILOGUE_BINDING + 4) uniform samplerBuffer residual;
+#define FETCH(x, i) texelFetch(x, int(i))
+#else
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 2) readonly buffer Bias { STORED bias[]; };
 layout(std430, set = 0, binding = EPILOGUE_BINDING + 3) readonly buffer Factor { STORED factor[]; };
 layout(std430, set = 0, binding = EPILOGUE_BINDING + 4) readonly buffer Residual { STORED residual[]; };
+#define FETCH(x, i) x[i]
+#endif
 
 layout(constant_id = 0) const bool BIAS = false;
 layout(constant_id = 1) const bool GELU = false;
@@ -39,7 +49,7 @@ float geluStored(float x, out float d) { return gelu(x, d); }
 // store writes v = alpha * product as element i (of VEC columns) in column j.
 void store(uint i, uint j, STORED v) {
     if (BIAS) {
-        v += bias[j];
+        v += FETCH(bias, j);
     }
     if (GELU) {
         STORED d;
@@ -49,10 +59,10 @@ void store(uint i, uint j, STORED v) {
         }
     }
     if (FACTOR) {
-        v *= factor[i];
+        v *= FETCH(factor, i);
     }
     if (RESIDUAL) {
-        v += residual[i];
+        v += FETCH(residual, i);
     }
     if (ACCUMULATE) {
         v += c[i];

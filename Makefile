@@ -3,14 +3,27 @@
 .PHONY: all demo test test-reference bench bench-torch shaders setup check
 
 GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 all: setup
-	$(GO) build -o bin/ ./cmd/...
+	$(GO) build -o bin/ ./cmd/dino-vk
 
 # Install what a bare Debian or Ubuntu lacks: a C compiler for cgo, the Vulkan
 # loader, Mesa's drivers (lavapipe needs no GPU), the validation layers.
 setup:
 	@./cmd/setup.sh
+
+# Train on the built-in set, measure, write attention pictures; everything goes to demo/.
+demo:
+	@./cmd/demo/demo.sh
+
+# All tests, with the Khronos validation layer watching every Vulkan call.
+test: setup
+	DINOVK_VALIDATE=1 $(GO) test -timeout 30m ./...
+
+check:
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
 
 # Compile the GLSL sources that changed and write the manifest (needs glslang-tools).
 shaders:

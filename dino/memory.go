@@ -43,10 +43,12 @@ func (t *Trainer) checkMemory(ctx context.Context, have int64) error {
 		c := t.config
 		c.BatchSize = (low + high) / 2
 		smaller := Trainer{config: c, dev: t.dev, set: t.set}
-		if err := smaller.declare(ctx, c); err != nil {
-			return err
+		err := smaller.declare(ctx, c)
+		if err == nil {
+			err = smaller.plan()
 		}
-		if err := smaller.plan(); err != nil {
+		smaller.probe.close()
+		if err != nil {
 			return err
 		}
 		if smaller.need <= have {

@@ -97,6 +97,11 @@ func part(i, n int) int {
 	return 1
 }
 
+// teacherBackbone finds the teacher's backbone weights.
+func (s *Step) teacherBackbone() op.Weights {
+	return op.Weights(s.teacher.Tensor).Under(backbonePrefix)
+}
+
 // Graphs are the step's recordings, to be compiled in this order.
 func (s *Step) Graphs() []*gpu.Graph { return s.graphs }
 

@@ -37,6 +37,7 @@ func app() *cli.App {
 		HideVersion:          true,
 		Commands: []*cli.Command{
 			trainCommand(),
+			evalCommand(),
 			featuresCommand(),
 			devicesCommand(),
 			completionCommand(),

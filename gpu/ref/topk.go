@@ -4,7 +4,7 @@ import "sort"
 
 // TopK gives the indices of the k largest values, largest first, the lower
 // index before the higher where values are equal.
-func TopK(values []float32, k int) []int {
+func TopK(values []float64, k int) []int {
 	order := make([]int, len(values))
 	for i := range order {
 		order[i] = i

@@ -33,3 +33,7 @@ shaders:
 # DINOVK_REFERENCE names another set than the one in dino/testdata/reference.
 test-reference:
 	$(GO) test -count=1 -v -run '^TestReference' ./dino/...
+
+# Measure the device: peaks, kernels, training steps; results by device in bench/results.
+bench: setup
+	$(GO) run ./cmd/dino-vk bench

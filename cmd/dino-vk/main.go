@@ -39,6 +39,7 @@ func app() *cli.App {
 			trainCommand(),
 			evalCommand(),
 			featuresCommand(),
+			benchCommand(),
 			devicesCommand(),
 			completionCommand(),
 		},

@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"dino-vk/dino"
+	"dino-vk/gpu"
+)
+
+// Kernel is the device time of one operation of a training in one direction.
+type Kernel struct {
+	Recipe       string  `json:"recipe"`
+	Batch        int     `json:"batch"`
+	Operation    string  `json:"operation"`
+	Shape        string  `json:"shape"`
+	Pass         string  `json:"pass"` // forward or backward
+	Milliseconds Spread  `json:"milliseconds"`
+	GFLOPs       float64 `json:"gflops"`   // 1e9 operations of matrix products a second; 0 where there are none
+	GBs          float64 `json:"gb_per_s"` // 1e9 bytes a second, everything touched once
+	Parts        []Part  `json:"parts"`    // in the order of their first command
+}
+
+// Part is what one kernel takes in an operation.
+type Part struct {
+	Kernel       string  `json:"kernel"`
+	Commands     int     `json:"commands"`
+	Milliseconds float64 `json:"milliseconds"` // median
+}
+
+// Shares of the peaks that an estimate of time assumes.
+const (
+	guessedFLOPs = 0.1
+	guessedBytes = 0.2
+)
+
+// estimate is about how long all operations take once.
+func estimate(c dino.Config, p Peaks) time.Duration {
+	var sum work
+	for _, o := range operations(c) {
+		sum = sum.plus(o.forward).plus(o.backward)
+	}
+	seconds := sum.flops/(guessedFLOPs*p.GFLOPs*1e9) + sum.bytes/(guessedBytes*p.GBs*1e9)
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// kernelBatch is the batch at which operations are timed: 64 images, or fewer
+// where once through all of them would take longer than limit.
+func kernelBatch(c dino.Config, p Peaks, limit time.Duration) dino.Config {
+	c.BatchSize = 64
+	for c.BatchSize > 1 && estimate(c, p) > limit {
+		c.BatchSize /= 2
+	}
+	return c
+}
+
+// MeasureKernels times every operation of a recipe, at a batch that the peaks
+// allow: once through all of them should not exceed limit. done, if not nil, is
+// told of each operation as it is measured.
+func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, done func(Kernel)) ([]Kernel, error) {
+	c := kernelBatch(r.Config, p, limit)
+	var all []Kernel
+	for _, o := range operations(c) {
+		list, err := o.measure(ctx, dev, e)
+		if err != nil {
+			return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
+		}
+		for _, k := range list {
+			k.Recipe, k.Batch = r.Name, c.BatchSize
+			all = append(all, k)
+			if done != nil {
+				done(k)
+			}
+		}
+	}
+	return all, nil
+}
+
+// The scopes of an operation's recording; the tape names the second.
+const (
+	forwardScope  = "forward"
+	backwardScope = forwardScope + " backward"
+)
+
+// measure times an operation: its forward and, where it has one, its backward.
+func (o operation) measure(ctx context.Context, dev *gpu.Device, e Effort) ([]Kernel, error) {
+	r := newRecorder(dev.Caps())
+	end := r.g.Scope(forwardScope)
+	o.record(r)
+	end()
+	if err := r.g.Err(); err != nil {
+		return nil, err
+	}
+	defer r.store.Close()
+	if err := r.allocate(dev); err != nil {
+		return nil, err
+	}
+	p, each, err := timeGraph(ctx, dev, r.g)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	var runs [][]gpu.Timing
+	for range e.count(each) {
+		list, err := p.run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, list)
+	}
+	kernels := []Kernel{o.kernel("forward", runs, o.forward, func(scope string) bool {
+		return !strings.HasPrefix(scope, backwardScope)
+	})}
+	if o.backward != (work{}) {
+		kernels = append(kernels, o.kernel("backward", runs, o.backward, func(scope string) bool {
+			return strings.HasPrefix(scope, backwardScope)
+		}))
+	}
+	return kernels, nil
+}
+
+// kernel summarizes the commands of some scopes.
+func (o operation) kernel(pass string, runs [][]gpu.Timing, w work, in func(scope string) bool) Kernel {
+	k := Kernel{Operation: o.name, Shape: o.shape, Pass: pass}
+	var totals []float64
+	index := map[string]int{}
+	var parts [][]float64 // by kernel and run
+	for number, list := range runs {
+		total := 0.0
+		for _, one := range list {
+			if !in(one.Scope) {
+				continue
+			}
+			at, ok := index[one.Kernel]
+			if !ok {
+				at = len(parts)
+				index[one.Kernel] = at
+				parts = append(parts, make([]float64, len(runs)))
+				k.Parts = append(k.Parts, Part{Kernel: one.Kernel})
+			}
+			if number == 0 {
+				k.Parts[at].Commands += one.Count
+			}
+			parts[at][number] += milliseconds(one.Duration)
+			total += milliseconds(one.Duration)
+		}
+		totals = append(totals, total)
+	}
+	for i := range k.Parts {
+		k.Parts[i].Milliseconds = spread(parts[i]).Median
+	}
+	k.Milliseconds = spread(totals)
+	if seconds := k.Milliseconds.Median / 1e3; seconds > 0 {
+		k.GFLOPs, k.GBs = w.flops/seconds/1e9, w.bytes/seconds/1e9
+	}
+	return k
+}

@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Markdown is the result for people.
+func (r *Result) Markdown() string {
+	var b strings.Builder
+	d := r.Device
+	fmt.Fprintf(&b, "# %s\n\n", d.Name)
+	fmt.Fprintf(&b, "%s, %s %s, Vulkan %s, subgroups of %d, %d host threads\n", d.Kind, d.Driver, d.DriverVersion, d.Vulkan, d.SubgroupSize, d.HostThreads)
+	if d.Features != "" {
+		fmt.Fprintf(&b, "Features: %s\n", strings.ReplaceAll(d.Features, ",", ", "))
+	}
+	if p := r.Peaks; p != nil {
+		b.WriteString("\n## Peaks\n\n" + p.String() + "\n")
+	}
+	if len(r.Steps) > 0 {
+		b.WriteString("\n## Training steps\n\n")
+		table(&b, []string{"recipe", "batch", "images/s", "ms a step", "quartiles", "steps", "GFLOP/s", "% of peak"})
+		for _, s := range r.Steps {
+			row(&b, s.Recipe, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Milliseconds.between(),
+				s.Count, figure(s.GFLOPs), r.Peaks.compute(s.GFLOPs))
+		}
+	}
+	if r.PyTorch != nil {
+		b.WriteString("\n## Beside PyTorch\n\n" + r.PyTorch.String() + "\n")
+	}
+	recipe := ""
+	for _, k := range r.Kernels {
+		if k.Recipe != recipe {
+			recipe = k.Recipe
+			fmt.Fprintf(&b, "\n## Kernels: %s, batch %d\n\n", k.Recipe, k.Batch)
+			table(&b, []string{"operation", "shape", "pass", "ms", "quartiles", "GFLOP/s", "%", "GB/s", "%", "kernels: ms"})
+		}
+		row(&b, k.Operation, k.Shape, k.Pass, figure(k.Milliseconds.Median), k.Milliseconds.between(),
+			figure(k.GFLOPs), r.Peaks.compute(k.GFLOPs), figure(k.GBs), r.Peaks.memory(k.GBs), k.parts())
+	}
+	return b.String()
+}
+
+// String says the peaks in a line.
+func (p *Peaks) String() string {
+	return fmt.Sprintf("%s GFLOP/s of fp32 multiply-adds; %s GB/s read and written (by a shader %s, by vkCmdCopyBuffer %s)",
+		figure(p.GFLOPs), figure(p.GBs), figure(p.CopyShader), figure(p.CopyBuffer))
+}
+
+// String says the speed of the steps in a line.
+func (s Steps) String() string {
+	return fmt.Sprintf("%s, batch %d: %s images/s; %s ms a step (half of %d steps: %s), %s GFLOP/s",
+		s.Recipe, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Count, s.Milliseconds.between(), figure(s.GFLOPs))
+}
+
+// Line says in columns how fast a kernel is.
+func (k Kernel) Line(p *Peaks) string {
+	return fmt.Sprintf("%-22s %-34s %-8s %9s ms %7s GFLOP/s %5s %7s GB/s %5s", k.Operation, k.Shape, k.Pass,
+		figure(k.Milliseconds.Median), figure(k.GFLOPs), p.compute(k.GFLOPs), figure(k.GBs), p.memory(k.GBs))
+}
+
+func (k Kernel) parts() string {
+	var list []string
+	for _, p := range k.Parts {
+		one := p.Kernel
+		if p.Commands > 1 {
+			one += fmt.Sprintf(" ×%d", p.Commands)
+		}
+		list = append(list, one+": "+figure(p.Milliseconds))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (s Spread) between() string { return figure(s.LowerQuartile) + " to " + figure(s.UpperQuartile) }
+
+// compute is a rate of arithmetic in percent of the peak, empty without one.
+func (p *Peaks) compute(gflops float64) string {
+	if p == nil {
+		return ""
+	}
+	return percent(gflops, p.GFLOPs)
+}
+
+// memory is a rate of memory traffic in percent of the peak.
+func (p *Peaks) memory(gbs float64) string {
+	if p == nil {
+		return ""
+	}
+	return percent(gbs, p.GBs)
+}
+
+func percent(x, of float64) string {
+	if x == 0 || of == 0 {
+		return ""
+	}
+	return figure(100*x/of) + " %"
+}
+
+// figure writes three significant digits, and nothing for 0.
+func figure(x float64) string {
+	switch {
+	case x == 0:
+		return ""
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	case x >= 1:
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}
+
+// table begins a table with its heading.
+func table(b *strings.Builder, columns []string) {
+	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
+}
+
+func row(b *strings.Builder, cells ...any) {
+	for _, c := range cells {
+		fmt.Fprintf(b, "| %v ", c)
+	}
+	b.WriteString("|\n")
+}

@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"dino-vk/dino"
+	"dino-vk/gpu"
+	"dino-vk/gpu/op"
+)
+
+// recorder records an operation on tensors of random numbers.
+type recorder struct {
+	g      *gpu.Graph
+	tape   *op.Tape
+	store  *gpu.Store
+	inputs []*gpu.Tensor  // to be filled with normal random numbers
+	fill   []func() error // what else is to be written
+}
+
+func newRecorder(caps gpu.Caps) *recorder {
+	g := gpu.NewGraph(caps)
+	return &recorder{g: g, tape: op.NewTape(g), store: gpu.NewStore()}
+}
+
+// input is a float32 tensor that needs no gradient.
+func (r *recorder) input(shape ...int) *gpu.Tensor {
+	t := r.store.New("input", gpu.F32, shape...)
+	r.inputs = append(r.inputs, t)
+	return t
+}
+
+// leaf is a float32 tensor that needs a gradient.
+func (r *recorder) leaf(shape ...int) *gpu.Tensor {
+	t := r.input(shape...)
+	r.tape.Param(t, r.store.New("gradient", gpu.F32, shape...), false)
+	return t
+}
+
+// differentiate records the backward of y from a random gradient.
+func (r *recorder) differentiate(y *gpu.Tensor) { r.tape.Backward(y, r.input(y.Shape...)) }
+
+// zeros is a tensor of words that begin as zero.
+func (r *recorder) zeros(shape ...int) *gpu.Tensor { return r.store.New("zeros", gpu.U32, shape...) }
+
+// words is a tensor of the words f(0), f(1), ….
+func (r *recorder) words(f func(i int) uint32, shape ...int) *gpu.Tensor {
+	t := r.store.New("words", gpu.U32, shape...)
+	r.fill = append(r.fill, func() error {
+		data := make([]byte, 0, t.Bytes())
+		for i := range t.Len() {
+			data = binary.LittleEndian.AppendUint32(data, f(i))
+		}
+		return r.store.Write(t, data)
+	})
+	return t
+}
+
+// params is the StepParams of a training's first step.
+func (r *recorder) params(c dino.Config) *gpu.Tensor {
+	values := dino.NewSchedule(c, longEpoch).Params(0)
+	t := r.store.New("params", gpu.U32, binary.Size(values)/4)
+	r.fill = append(r.fill, func() error {
+		data, err := gpu.Encode(values)
+		if err != nil {
+			return err
+		}
+		return r.store.Write(t, data)
+	})
+	return t
+}
+
+// allocate takes the memory of all tensors and fills it.
+func (r *recorder) allocate(dev *gpu.Device) error {
+	if err := r.store.Allocate(dev); err != nil {
+		return err
+	}
+	random := rand.New(rand.NewPCG(1, 0))
+	for _, t := range r.inputs {
+		if err := r.store.WriteF32(t, normal(random, t.Len())); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.fill {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"dino-vk/dino"
+	"dino-vk/gpu"
+)
+
+// Result is all that was measured of a device. What was not is nil or empty.
+type Result struct {
+	Device  Device   `json:"device"`
+	Peaks   *Peaks   `json:"peaks,omitempty"`
+	Steps   []Steps  `json:"steps,omitempty"`
+	PyTorch *PyTorch `json:"pytorch,omitempty"`
+	Kernels []Kernel `json:"kernels,omitempty"`
+}
+
+// Device says what was measured.
+type Device struct {
+	Name          string `json:"name"`
+	Kind          string `json:"kind"`
+	Driver        string `json:"driver"`
+	DriverVersion string `json:"driver_version"`
+	Vulkan        string `json:"vulkan"`
+	Features      string `json:"features"`
+	SubgroupSize  uint32 `json:"subgroup_size"`
+	HostThreads   int    `json:"host_threads"` // that this process may use
+}
+
+// NewResult begins the result of a device.
+func NewResult(info gpu.Info) *Result {
+	return &Result{Device: Device{
+		Name: info.Name, Kind: info.Kind.String(), Driver: info.Driver, DriverVersion: info.DriverVersion,
+		Vulkan: info.API, Features: info.Features.String(), SubgroupSize: info.SubgroupSize,
+		HostThreads: runtime.GOMAXPROCS(0),
+	}}
+}
+
+// Slug is the device's name as the name of a file.
+func (r *Result) Slug() string {
+	words := strings.FieldsFunc(strings.ToLower(r.Device.Name), func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9')
+	})
+	return strings.Join(words, "-")
+}
+
+// Write writes SLUG.json and SLUG.md into a folder, which it makes. What an
+// earlier result of the same device and driver holds and this one lacks is
+// kept. It returns the path of the readable one.
+func (r *Result) Write(dir string) (path string, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("bench: %w", err)
+	}
+	base := filepath.Join(dir, r.Slug())
+	old, err := ReadResult(base + ".json")
+	switch {
+	case err == nil:
+		r.keep(old)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return "", fmt.Errorf("bench: %w", err)
+	}
+	for name, content := range map[string][]byte{base + ".json": append(text, '\n'), base + ".md": []byte(r.Markdown())} {
+		err := dino.WriteFile(name, func(w io.Writer) error {
+			_, err := w.Write(content)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return base + ".md", nil
+}
+
+// ReadResult reads SLUG.json.
+func ReadResult(path string) (*Result, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	r := &Result{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("bench: %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// keep takes what only an earlier result has. Kernels and steps are replaced
+// by recipe.
+func (r *Result) keep(old *Result) {
+	if old.Device != r.Device {
+		return
+	}
+	if r.Peaks == nil {
+		r.Peaks = old.Peaks
+	}
+	if r.PyTorch == nil {
+		r.PyTorch = old.PyTorch
+	}
+	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe })
+	r.Kernels = merge(r.Kernels, old.Kernels, func(k Kernel) string { return k.Recipe })
+}
+
+// merge adds to list those of old whose recipe does not occur in it.
+func merge[T any](list, old []T, recipe func(T) string) []T {
+	var all []T
+	for _, x := range old {
+		if !slices.ContainsFunc(list, func(y T) bool { return recipe(y) == recipe(x) }) {
+			all = append(all, x)
+		}
+	}
+	return append(all, list...)
+}

@@ -1,0 +1,109 @@
+package bench
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"dino-vk/gpu"
+)
+
+func exampleResult() *Result {
+	r := NewResult(gpu.Info{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Kind: gpu.CPU, Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"})
+	r.Peaks = &Peaks{GFLOPs: 100, GBs: 20, CopyShader: 5, CopyBuffer: 20}
+	r.Steps = []Steps{{Recipe: "small", Batch: 64, Count: 3, Milliseconds: Spread{640, 600, 700}, ImagesPerSecond: 100, GFLOPs: 73, Loss: 5.1}}
+	r.Kernels = []Kernel{
+		{Recipe: "small", Batch: 64, Operation: "qkv", Shape: "(2, 3) → 5", Pass: "forward", Milliseconds: Spread{2, 1, 3}, GFLOPs: 25, GBs: 4,
+			Parts: []Part{{"gemm", 2, 2}}},
+	}
+	return r
+}
+
+func TestResult(t *testing.T) {
+	dir, r := filepath.Join(t.TempDir(), "new"), exampleResult()
+	path, err := r.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "llvmpipe-llvm-15-0-6-256-bits.md"); path != want {
+		t.Errorf("written to %s, want %s", path, want)
+	}
+	file := strings.TrimSuffix(path, ".md") + ".json"
+	got, err := ReadResult(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, r) {
+		t.Errorf("read %+v, want %+v", got, r)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# llvmpipe (LLVM 15.0.6, 256 bits)\n", "100 GFLOP/s of fp32",
+		"| small | 64 | 100 | 640 | 600 to 700 | 3 | 73.0 | 73.0 % |\n",
+		"## Kernels: small, batch 64\n",
+		"| qkv | (2, 3) → 5 | forward | 2.00 | 1.00 to 3.00 | 25.0 | 25.0 % | 4.00 | 20.0 % | gemm ×2: 2.00 |\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestResultKeeps checks that a later measurement of other parts adds to the
+// file, and one of the same parts or of another driver replaces them.
+func TestResultKeeps(t *testing.T) {
+	dir := t.TempDir()
+	write := func(r *Result) *Result {
+		t.Helper()
+		path, err := r.Write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadResult(strings.TrimSuffix(path, ".md") + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := exampleResult()
+	write(first)
+
+	steps := exampleResult()
+	steps.Peaks, steps.Kernels = nil, nil
+	steps.Steps[0].Loss = 4
+	steps.Steps = append(steps.Steps, Steps{Recipe: "vit-s16"})
+	got := write(steps)
+	if !reflect.DeepEqual(got.Peaks, first.Peaks) || !reflect.DeepEqual(got.Kernels, first.Kernels) {
+		t.Errorf("lost what only the first result had: %+v", got)
+	}
+	if len(got.Steps) != 2 || got.Steps[0].Loss != 4 || got.Steps[1].Recipe != "vit-s16" {
+		t.Errorf("steps %+v", got.Steps)
+	}
+
+	other := exampleResult()
+	other.Device.DriverVersion = "Mesa 25.0.7"
+	other.Kernels = nil
+	if got := write(other); got.Kernels != nil {
+		t.Errorf("kept the kernels of another driver: %+v", got)
+	}
+}
+
+func TestReadResult(t *testing.T) {
+	if _, err := ReadResult(filepath.Join(t.TempDir(), "none.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file gives %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadResult(path); err == nil || !strings.Contains(err.Error(), "bad.json") {
+		t.Errorf("a broken file gives %v", err)
+	}
+}

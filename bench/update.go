@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"fmt"
+
+	"dino-vk/dino"
+	"dino-vk/gpu"
+	"dino-vk/gpu/op"
+)
+
+// The operations of a step that are no layers, and so have no backward.
+
+// loss computes the gradient with the loss.
+func (s sizes) loss() operation {
+	student, teacher := s.crops*s.OutDim, 2*s.BatchSize*s.OutDim
+	return operation{"loss and its gradient", fmt.Sprintf("(%d, %d), (%d, %d)", s.crops, s.OutDim, 2*s.BatchSize, s.OutDim), 0,
+		traffic(student, teacher, s.OutDim, student), work{}, func(r *recorder) {
+			op.DINOLoss(r.g, r.input(s.crops, s.OutDim), r.input(2*s.BatchSize, s.OutDim), r.input(s.OutDim),
+				r.params(s.Config), r.zeros(6), false)
+		}}
+}
+
+func (s sizes) center() operation {
+	rows, k := 2*s.BatchSize, s.OutDim
+	return operation{"center", fmt.Sprintf("(%d, %d)", rows, k), 0, traffic(rows*k, k, k), work{}, func(r *recorder) {
+		sum := r.input(k)
+		op.CenterSum(r.g, r.input(rows, k), sum, false)
+		op.CenterUpdate(r.g, r.input(k), sum, r.params(s.Config), r.zeros(1), rows)
+	}}
+}
+
+// elements is the number of all weights of a network.
+func elements(c dino.Config) (params []op.Param, n int) {
+	net, err := dino.NewNetwork(c)
+	if err != nil {
+		return nil, 0 // the settings are checked before anything is recorded
+	}
+	params = net.Params()
+	for _, p := range params {
+		n += p.Len()
+	}
+	return params, n
+}
+
+// optimizer declares a network's weights and all that belongs to them.
+func (s sizes) optimizer(r *recorder, params []op.Param) *op.Optimizer {
+	layout, err := op.NewLayout(params, func(op.Param) op.ParamFlags { return op.Decay }, r.g.Caps().MaxBinding)
+	if err != nil {
+		r.g.Errorf("%w", err)
+		return nil
+	}
+	bank := func(role string) *op.Bank {
+		b := layout.NewBank(r.store, role)
+		r.inputs = append(r.inputs, b.Banks()...)
+		return b
+	}
+	// Second moments can't be negative, so they stay the zeros that they begin as.
+	o := op.NewOptimizer(r.store, layout, op.Roles{
+		Weight: bank("weight"), Gradient: bank("gradient"), Moment1: bank("m"), Teacher: bank("teacher"),
+		Moment2: layout.NewBank(r.store, "v"),
+	})
+	r.fill = append(r.fill, func() error { return o.Upload(r.store) })
+	return o
+}
+
+func (s sizes) gradientNorm() operation {
+	params, n := elements(s.Config)
+	return operation{"gradient norm", fmt.Sprintf("%d weights", n), 0, traffic(n), work{}, func(r *recorder) {
+		if o := s.optimizer(r, params); o != nil {
+			o.Check(r.g, r.params(s.Config), r.zeros(6), r.zeros(1))
+		}
+	}}
+}
+
+// adamW is the update of the student, fused with the teacher's average.
+func (s sizes) adamW() operation {
+	params, n := elements(s.Config)
+	return operation{"AdamW + teacher", fmt.Sprintf("%d weights", n), 0, traffic(5*n, 4*n), work{}, func(r *recorder) {
+		if o := s.optimizer(r, params); o != nil {
+			o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(1))
+		}
+	}}
+}
+
+// augment makes the crops of pictures that are as large as a global crop.
+func (s sizes) augment() operation {
+	side := s.ImageSize
+	words := (3*side*side/4 + 63) / 64 * 64
+	in := s.BatchSize * 3 * side * side / 4
+	return operation{"augmentation", fmt.Sprintf("%d crops of %d pictures", s.crops, s.BatchSize), 0, traffic(in, s.pixels()), work{}, func(r *recorder) {
+		a := op.DefaultAugmentation()
+		a.Locals, a.GlobalSize, a.LocalSize = s.LocalCropsNumber, s.ImageSize, s.LocalSize
+		pictures := r.words(func(i int) uint32 { return uint32(i) * 2654435761 }, s.BatchSize, words)
+		op.Augment(r.g, a, pictures, r.pictureTable(s.BatchSize, 4*words, side), r.params(s.Config))
+	}}
+}
+
+// attentionProbs is the attention of CLS of the global crops.
+func (s sizes) attentionProbs() operation {
+	run := s.runs[0]
+	tokens, probs := run.Sequences*run.Length, run.Sequences*run.Length*s.heads
+	flops := product(1, run.Length, s.dim).times(run.Sequences)
+	return operation{"attention of CLS", fmt.Sprintf("%d of %d, %d heads", run.Sequences, run.Length, s.heads), 0,
+		flops.plus(traffic(tokens*s.dim, run.Sequences*s.dim, probs)), work{}, func(r *recorder) {
+			op.AttentionProbs(r.tape, r.input(tokens, 3*s.dim), s.heads, run.Length, 1)
+		}}
+}
+
+// table is the image table of a batch.
+func (r *recorder) table(c dino.Config) *gpu.Tensor {
+	return r.pictureTable(c.BatchSize, 0, c.ImageSize)
+}
+
+func (r *recorder) pictureTable(batch, stride, side int) *gpu.Tensor {
+	return r.words(func(i int) uint32 {
+		return [4]uint32{uint32(i / 4 * stride), uint32(side), uint32(side), uint32(i / 4)}[i%4]
+	}, batch, 4)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"dino-vk/bench"
+	"dino-vk/gpu"
+)
+
+// What bench can measure.
+const (
+	benchPeaks   = "peaks"
+	benchKernels = "kernels"
+	benchSteps   = "steps"
+)
+
+// How long bench measures one thing, and at most once through all operations
+// of a recipe.
+var (
+	peakEffort   = bench.Effort{Least: 5, Most: 50, Time: 300 * time.Millisecond}
+	kernelEffort = bench.Effort{Least: 3, Most: 50, Time: 300 * time.Millisecond}
+	stepEffort   = bench.Effort{Least: 3, Most: 50, Time: 15 * time.Second}
+)
+
+const kernelsLimit = 5 * time.Second
+
+func benchCommand() *cli.Command {
+	parts := []string{benchPeaks, benchKernels, benchSteps}
+	var recipes []string
+	for _, r := range bench.Recipes() {
+		recipes = append(recipes, r.Name)
+	}
+	return &cli.Command{
+		Name:  "bench",
+		Usage: "measure a device: its peaks, every kernel, whole training steps",
+		Description: "Times every operation of a training step beside the device's measured peaks, and\n" +
+			"whole steps on crops made beforehand; writes a .json and a .md file named after\n" +
+			"the device. What an earlier run measured and this one does not is kept there.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "only", Usage: "measure only some of " + strings.Join(parts, ",")},
+			&cli.StringFlag{Name: "recipe", Usage: "only some of " + strings.Join(recipes, ",")},
+			&cli.PathFlag{Name: "output", Value: "bench/results", Usage: "`FOLDER` of the results"},
+			&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			only, err := choice(c, "only", parts)
+			if err != nil {
+				return err
+			}
+			chosen, err := choice(c, "recipe", recipes)
+			if err != nil {
+				return err
+			}
+			return measure(c, only, chosen)
+		},
+	}
+}
+
+// choice is the list that a flag gives, all if it is empty.
+func choice(c *cli.Context, flag string, all []string) ([]string, error) {
+	if c.String(flag) == "" {
+		return all, nil
+	}
+	list := strings.Split(c.String(flag), ",")
+	for _, name := range list {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("--%s %s: there are %s", flag, name, strings.Join(all, ","))
+		}
+	}
+	return list, nil
+}
+
+// measure measures parts of the recipes and writes the result.
+func measure(c *cli.Context, parts, recipes []string) (err error) {
+	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+	if err != nil {
+		return err
+	}
+	defer closeDevice(dev, &err)
+	w, result := c.App.Writer, bench.NewResult(dev.Info())
+	fmt.Fprintf(w, "%s, %s\n", dev.Info().Name, dev.Info().DriverVersion)
+	if slices.Contains(parts, benchPeaks) || slices.Contains(parts, benchKernels) {
+		peaks, err := bench.MeasurePeaks(c.Context, dev, peakEffort)
+		if err != nil {
+			return err
+		}
+		result.Peaks = &peaks
+		fmt.Fprintln(w, "peaks:", result.Peaks)
+	}
+	for _, name := range recipes {
+		r, err := bench.FindRecipe(name)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(parts, benchSteps) {
+			s, err := bench.MeasureSteps(c.Context, dev, r, stepEffort)
+			if err != nil {
+				return err
+			}
+			result.Steps = append(result.Steps, s)
+			fmt.Fprintln(w, "step:", s)
+		}
+		if slices.Contains(parts, benchKernels) {
+			fmt.Fprintf(w, "kernels of %s:\n", name)
+			list, err := bench.MeasureKernels(c.Context, dev, r, *result.Peaks, kernelsLimit, kernelEffort, func(k bench.Kernel) {
+				fmt.Fprintln(w, k.Line(result.Peaks))
+			})
+			if err != nil {
+				return err
+			}
+			result.Kernels = append(result.Kernels, list...)
+		}
+	}
+	path, err := result.Write(c.Path("output"))
+	if err == nil {
+		fmt.Fprintln(w, "results are in", path)
+	}
+	return err
+}

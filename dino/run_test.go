@@ -23,7 +23,7 @@ type camera struct {
 	broken map[int]bool
 }
 
-const noiseSide = 20
+const cameraSide = 20
 
 func (s camera) Len() int          { return s.n }
 func (s camera) Name(i int) string { return fmt.Sprintf("%s%d.png", s.prefix, i) }
@@ -36,7 +36,7 @@ func (s camera) Decode(ctx context.Context, i int) (data.Image, error) {
 		return data.Image{}, fmt.Errorf("%s: damaged", s.Name(i))
 	}
 	r := rand.New(rand.NewPCG(uint64(i), 0))
-	m := data.Image{W: noiseSide - i%3, H: noiseSide}
+	m := data.Image{W: cameraSide - i%3, H: cameraSide}
 	m.Pix = make([]uint8, 3*m.W*m.H)
 	for k := range m.Pix {
 		m.Pix[k] = uint8(r.Uint32())
@@ -44,7 +44,7 @@ func (s camera) Decode(ctx context.Context, i int) (data.Image, error) {
 	return m, ctx.Err()
 }
 
-func pictureSet(s camera) *data.Set { return &data.Set{Source: s, Area: noiseSide * noiseSide} }
+func pictureSet(s camera) *data.Set { return &data.Set{Source: s, Area: cameraSide * cameraSide} }
 
 // runSettings are a run of two epochs of five steps that takes a moment.
 func runSettings(t *testing.T) Config {
@@ -53,7 +53,7 @@ func runSettings(t *testing.T) Config {
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber = 16, 8, 2
 	c.OutDim, c.HeadHiddenDim, c.HeadBottleneckDim = 32, 24, 16
 	c.BatchSize, c.Epochs, c.WarmupEpochs, c.LR = 4, 2, 0, 0.05
-	c.Data, c.Output, c.SaveCkpFreq = "noise", t.TempDir(), 1
+	c.Data, c.Output, c.SaveCkpFreq = "camera", t.TempDir(), 1
 	return c
 }
 
@@ -279,8 +279,8 @@ func TestRefusedRuns(t *testing.T) {
 	}{
 		"settings": {func(c *Config) { c.LR, c.OutDim, c.NumWorkers = 0.1, 64, 2 }, camera{n: runPictures},
 			[]string{c.Output, "--out-dim 64 (was 32), --lr 0.1 (was 0.05)"}, ErrOtherRun},
-		"more pictures":  {func(c *Config) {}, camera{n: runPictures + 1}, []string{c.Output, "22 pictures", "noise", "23"}, ErrOtherRun},
-		"other pictures": {func(c *Config) {}, camera{n: runPictures, prefix: "x"}, []string{c.Output, "noise"}, ErrOtherRun},
+		"more pictures":  {func(c *Config) {}, camera{n: runPictures + 1}, []string{c.Output, "22 pictures", "camera", "23"}, ErrOtherRun},
+		"other pictures": {func(c *Config) {}, camera{n: runPictures, prefix: "x"}, []string{c.Output, "camera"}, ErrOtherRun},
 		"few pictures":   {func(c *Config) { c.Output = t.TempDir() }, camera{n: 3}, []string{"3 pictures give no batch of 4"}, nil},
 		"no picture": {func(c *Config) { c.Output = t.TempDir() }, camera{n: runPictures, broken: all},
 			[]string{"all 22 failed", "0.png: damaged"}, data.ErrNoImages},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"dino-vk/gpu/internal/vk"
 
@@ -34,6 +35,8 @@ type Device struct {
 
 	queueLock sync.Mutex // vkQueueSubmit needs the queue to itself
 	queue     vulkan.Queue
+
+	submits, waits atomic.Int64
 
 	transfer  transfer
 	pipelines pipelines
@@ -148,5 +151,14 @@ func (d *Device) Info() Info { return d.candidate.Info }
 func (d *Device) submit(cmd vulkan.CommandBuffer, fence vulkan.Fence) error {
 	d.queueLock.Lock()
 	defer d.queueLock.Unlock()
+	d.submits.Add(1)
 	return check("submit", d.api.QueueSubmit(d.queue, fence, cmd))
 }
+
+// Submits is how often work was given to the device's queue so far, copies
+// from and to the host included.
+func (d *Device) Submits() int64 { return d.submits.Load() }
+
+// Waits is how often the host asked for the end of such work so far, whether
+// it had ended already or not.
+func (d *Device) Waits() int64 { return d.waits.Load() }

@@ -113,6 +113,7 @@ const waitSlice = 20 * time.Millisecond
 // wait waits for a fence and resets it. When the context ends first the work
 // goes on and the fence stays as it is.
 func (c *commands) wait(ctx context.Context, i int) error {
+	c.dev.waits.Add(1)
 	fence := []vulkan.Fence{c.fences[i]}
 	for {
 		r := vulkan.WaitForFences(c.dev.handle, 1, fence, vulkan.True, uint64(waitSlice))

@@ -65,7 +65,5 @@ func (t *Trainer) checkMemory(ctx context.Context, have int64) error {
 		}
 	}
 	return fmt.Errorf("%w: it needs %s and %s has %s: %s",
-		ErrTooLarge, mebibytes(t.need), t.dev.Info().Name, mebibytes(have), remedy)
+		ErrTooLarge, gpu.FormatBytes(t.need), t.dev.Info().Name, gpu.FormatBytes(have), remedy)
 }
-
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -289,7 +289,7 @@ func TestTooLarge(t *testing.T) {
 		if !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("%d bytes: %v", have, err)
 		}
-		want := []string{mebibytes(need(40)), mebibytes(have), fmt.Sprintf("--batch-size %d would fit; with --accumulate %d ", fits, 80/max(fits, 1))}
+		want := []string{gpu.FormatBytes(need(40)), gpu.FormatBytes(have), fmt.Sprintf("--batch-size %d would fit; with --accumulate %d ", fits, 80/max(fits, 1))}
 		if fits == 0 {
 			want[2] = "no batch size fits: use a smaller --arch"
 		}

@@ -55,7 +55,7 @@ func (d *Device) newBuffer(what string, at place, bytes int64) (*buffer, error) 
 	bytes = max(bytes, 4)
 	if bytes > d.MaxBuffer {
 		return nil, fmt.Errorf("%s: %w: a buffer of %s is more than the device's limit of %s",
-			what, ErrOutOfMemory, formatBytes(bytes), formatBytes(d.MaxBuffer))
+			what, ErrOutOfMemory, FormatBytes(bytes), FormatBytes(d.MaxBuffer))
 	}
 	b := &buffer{dev: d, bytes: bytes}
 	info := vulkan.BufferCreateInfo{
@@ -97,7 +97,7 @@ func (b *buffer) bind(what string, at place, need vulkan.MemoryRequirements) err
 	defer info.Free()
 	var memory vulkan.DeviceMemory
 	if err := check(what, vulkan.AllocateMemory(d.handle, &info, nil, &memory)); err != nil {
-		return fmt.Errorf("%w: asked for %s while %s are in use", err, formatBytes(int64(need.Size)), formatBytes(d.MemoryInUse()))
+		return fmt.Errorf("%w: asked for %s while %s are in use", err, FormatBytes(int64(need.Size)), FormatBytes(d.MemoryInUse()))
 	}
 	b.memory, b.taken = memory, int64(need.Size)
 	d.account(b.taken)
@@ -173,8 +173,8 @@ func largestHeap(heaps []Heap) (index int, bytes int64) {
 	return index, bytes
 }
 
-// formatBytes writes a size for people, in binary units.
-func formatBytes(n int64) string {
+// FormatBytes writes a size for people, in binary units.
+func FormatBytes(n int64) string {
 	switch {
 	case n >= 1<<30:
 		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))

@@ -70,7 +70,7 @@ func compile(dev *Device, traced bool, graphs []*Graph) (list []*Program, err er
 		}
 	}
 	for at := int64(0); at < scratch; at += s.piece {
-		b, err := dev.newBuffer("scratch memory of "+formatBytes(scratch), inDevice, min(scratch-at, s.piece))
+		b, err := dev.newBuffer("scratch memory of "+FormatBytes(scratch), inDevice, min(scratch-at, s.piece))
 		if err != nil {
 			return nil, fmt.Errorf("gpu: compile: %w", err)
 		}

@@ -85,7 +85,7 @@ func (s *Store) Allocate(d *Device) error {
 	s.dev = d
 	if err := s.allocate(); err != nil {
 		s.Close()
-		return fmt.Errorf("gpu: allocate %s: %w", formatBytes(s.Bytes()), err)
+		return fmt.Errorf("gpu: allocate %s: %w", FormatBytes(s.Bytes()), err)
 	}
 	return nil
 }

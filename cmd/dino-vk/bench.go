@@ -36,16 +36,17 @@ func benchCommand() *cli.Command {
 		recipes = append(recipes, r.Name)
 	}
 	return &cli.Command{
-		Name:  "bench",
-		Usage: "measure a device: its peaks, every kernel, whole training steps",
+		Name:     "bench",
+		Category: categoryMachine,
+		Usage:    "measure a device: its peaks, every kernel, whole training steps",
 		Description: "Times every operation of a training step beside the device's measured peaks, and\n" +
 			"whole steps on crops made beforehand; writes a .json and a .md file named after\n" +
 			"the device. What an earlier run measured and this one does not is kept there.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "only", Usage: "measure only some of " + strings.Join(parts, ",")},
-			&cli.StringFlag{Name: "recipe", Usage: "only some of " + strings.Join(recipes, ",")},
+			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
+			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
 			&cli.PathFlag{Name: "output", Value: "bench/results", Usage: "`FOLDER` of the results"},
-			&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best"},
+			&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -72,7 +73,7 @@ func choice(c *cli.Context, flag string, all []string) ([]string, error) {
 	list := strings.Split(c.String(flag), ",")
 	for _, name := range list {
 		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("--%s %s: there are %s", flag, name, strings.Join(all, ","))
+			return nil, usagef(c, "--%s %s: there are %s", flag, name, strings.Join(all, ","))
 		}
 	}
 	return list, nil

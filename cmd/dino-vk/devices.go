@@ -10,8 +10,9 @@ import (
 
 func devicesCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "devices",
-		Usage: "list the Vulkan devices and what they can do",
+		Name:     "devices",
+		Category: categoryMachine,
+		Usage:    "list the Vulkan devices and what they can do",
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -43,25 +44,12 @@ func printDevice(c *cli.Context, d gpu.Info) {
 		if h.Local {
 			where = "device"
 		}
-		row(fmt.Sprintf("heap %d", i), "%s, %s memory", byteSize(h.Bytes), where)
+		row(fmt.Sprintf("heap %d", i), "%s, %s memory", gpu.FormatBytes(h.Bytes), where)
 	}
-	row("binding", "%s at most", byteSize(d.MaxBinding))
-	row("workgroup", "%d invocations, %s shared memory, subgroups of %d", d.MaxInvocations, byteSize(int64(d.SharedBytes)), d.SubgroupSize)
+	row("binding", "%s at most", gpu.FormatBytes(d.MaxBinding))
+	row("workgroup", "%d invocations, %s shared memory, subgroups of %d", d.MaxInvocations, gpu.FormatBytes(int64(d.SharedBytes)), d.SubgroupSize)
 	row("features", "%v", d.Features)
 	if !d.Compute {
 		row("usable", "no: it lacks a compute queue or Vulkan 1.1")
 	}
-}
-
-// byteSize writes a number of bytes for people.
-func byteSize(n int64) string {
-	const units = "KMGT"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, u := float64(n)/1024, 0
-	for v >= 1024 && u < len(units)-1 {
-		v, u = v/1024, u+1
-	}
-	return fmt.Sprintf("%.4g %ciB", v, units[u])
 }

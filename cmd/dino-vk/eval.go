@@ -17,6 +17,7 @@ import (
 func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "eval",
+		Category:    categoryLook,
 		Usage:       "measure what a network learned",
 		Subcommands: []*cli.Command{knnCommand()},
 	}
@@ -29,9 +30,9 @@ func knnCommand() *cli.Command {
 		Description: "Every test picture takes the class for which its k nearest training pictures vote\n" +
 			"with exp(similarity/temperature).",
 		Flags: append(modelFlags(),
-			&cli.StringFlag{Name: "train", Required: true, Usage: "labelled pictures, the neighbours: whatever train --data takes"},
-			&cli.StringFlag{Name: "test", Required: true, Usage: "labelled pictures to classify"},
-			&cli.IntSliceFlag{Name: "nb-knn", Value: cli.NewIntSlice(10, 20, 100, 200), Usage: "numbers of neighbours [reference: nb_knn]"},
+			&cli.StringFlag{Name: "train", Usage: "`PATH` of labelled pictures, the neighbours: whatever train --data takes"},
+			&cli.StringFlag{Name: "test", Usage: "`PATH` of labelled pictures to classify"},
+			&cli.IntSliceFlag{Name: "nb-knn", Value: cli.NewIntSlice(10, 20, 100, 200), Usage: "numbers of neighbours"},
 			&cli.Float64Flag{Name: "temperature", Value: eval.Temperature, Usage: "temperature of the votes"},
 			&cli.BoolFlag{Name: "baselines", Usage: "measure raw pixels and the untrained network too"},
 			&cli.PathFlag{Name: "json", Usage: "`FILE` for the best top-1 of every model"},
@@ -44,10 +45,13 @@ func evalKNN(c *cli.Context) (err error) {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+	if err := required(c, "checkpoint", "train", "test"); err != nil {
+		return err
+	}
 	ks := slices.Clone(c.IntSlice("nb-knn"))
 	slices.Sort(ks)
 	if len(ks) == 0 || ks[0] < 1 || c.Float64("temperature") <= 0 {
-		return fmt.Errorf("--nb-knn %v, --temperature %g: all must be positive", ks, c.Float64("temperature"))
+		return usagef(c, "--nb-knn %v, --temperature %g: all must be positive", ks, c.Float64("temperature"))
 	}
 	ck, err := openCheckpoint(c)
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 // modelFlags name a trained network and how pictures are shown to it.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.PathFlag{Name: "checkpoint", Required: true, TakesFile: true, Usage: "checkpoint `FILE` of a run, or its output folder"},
-		&cli.StringFlag{Name: "network", Value: "teacher", Usage: "teacher or student"},
+		&cli.PathFlag{Name: "checkpoint", Usage: "a run's checkpoint `FILE`, or its output folder"},
+		&cli.StringFlag{Name: "network", Value: "teacher", Usage: "`NAME` of the one to take: teacher or student"},
 		&cli.IntFlag{Name: "image-size", Usage: "side in pixels at which pictures are seen; 0 is that of the training"},
-		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its name, or UUID; empty takes the best"},
+		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		&cli.IntFlag{Name: "batch-size", Value: 64, Usage: "pictures on the device at a time"},
 		&cli.IntFlag{Name: "num-workers", Usage: "goroutines that decode pictures; 0 is one per core"},
 	}
@@ -31,6 +31,9 @@ func modelFlags() []cli.Flag {
 
 // openCheckpoint opens the checkpoint that --checkpoint names.
 func openCheckpoint(c *cli.Context) (*dino.Checkpoint, error) {
+	if err := required(c, "checkpoint"); err != nil {
+		return nil, err
+	}
 	path := c.Path("checkpoint")
 	if isFolder(path) {
 		path = filepath.Join(path, dino.CheckpointName)
@@ -43,7 +46,7 @@ func imageSize(c *cli.Context, m *dino.Model) (int, error) {
 	if size := c.Int("image-size"); size > 0 {
 		return size, nil
 	} else if size < 0 {
-		return 0, fmt.Errorf("--image-size %d: must be positive", size)
+		return 0, usagef(c, "--image-size %d: must be positive", size)
 	}
 	return m.Size, nil
 }
@@ -61,10 +64,15 @@ func openPictures(c *cli.Context, path string) (*data.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, skipped := range set.Skipped {
-		fmt.Fprintln(c.App.ErrWriter, "skipped:", skipped)
-	}
+	reportSkipped(c.App.ErrWriter, set.Skipped)
 	return set, nil
+}
+
+// reportSkipped names the pictures that were left out, and why.
+func reportSkipped(w io.Writer, skipped []error) {
+	for _, err := range skipped {
+		fmt.Fprintln(w, "skipped:", err)
+	}
 }
 
 // extract computes the features of a set of pictures.
@@ -73,8 +81,8 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 	if err != nil {
 		return nil, err
 	}
-	if c.Int("batch-size") < 1 {
-		return nil, fmt.Errorf("--batch-size %d: must be positive", c.Int("batch-size"))
+	if err := atLeast(c, "batch-size", 1); err != nil {
+		return nil, err
 	}
 	e, err := dino.NewExtractor(dev, m, size, c.Int("batch-size"), set.Area)
 	if err != nil {
@@ -86,9 +94,7 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 		t.Add(set.Name(i), set.Label(i), feature)
 		return nil
 	})
-	for _, s := range skipped {
-		fmt.Fprintln(c.App.ErrWriter, "skipped:", s)
-	}
+	reportSkipped(c.App.ErrWriter, skipped)
 	if err == nil && len(t.Names) == 0 {
 		err = errors.New("not one picture could be read")
 	}
@@ -97,20 +103,24 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 
 func featuresCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "features",
-		Usage: "write the features of pictures",
+		Name:     "features",
+		Category: categoryLook,
+		Usage:    "write the features of pictures",
 		Flags: append(modelFlags(),
-			&cli.StringFlag{Name: "data", Required: true, Usage: "the pictures: whatever train takes"},
-			&cli.PathFlag{Name: "output", Required: true, Usage: "`FILE` to write; its extension is the format: " + strings.Join(eval.Formats, ", ")},
+			&cli.StringFlag{Name: "data", Usage: "`PATH` of the pictures: whatever train takes"},
+			&cli.PathFlag{Name: "output", Usage: "`FILE` to write; its extension is the format: " + strings.Join(eval.Formats, ", ")},
 		),
 		Action: func(c *cli.Context) (err error) {
 			if err := noArguments(c); err != nil {
 				return err
 			}
+			if err := required(c, "checkpoint", "data", "output"); err != nil {
+				return err
+			}
 			output := c.Path("output")
 			extension := strings.ToLower(filepath.Ext(output))
 			if !slices.Contains(eval.Formats, extension) {
-				return fmt.Errorf("--output %s: the extension must be one of %s", output, strings.Join(eval.Formats, ", "))
+				return usagef(c, "--output %s: the extension must be one of %s", output, strings.Join(eval.Formats, ", "))
 			}
 			ck, err := openCheckpoint(c)
 			if err != nil {

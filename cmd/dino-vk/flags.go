@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -12,28 +15,68 @@ import (
 // configFlags makes the command line's flags from the table of settings.
 func configFlags(c *dino.Config) []cli.Flag {
 	list := []cli.Flag{&cli.PathFlag{
-		Name: "config", Usage: "YAML `FILE` of settings; flags win over it", TakesFile: true,
+		Name: "config", Category: "run", Usage: "YAML `FILE` of settings, such as a run's config.yaml; flags win over it",
 	}}
 	for _, f := range dino.Flags {
 		usage := f.Usage
-		if f.Reference != "" && f.Reference != f.Name {
-			usage += " [reference: " + f.Reference + "]"
+		if f.Reference != "" && f.Reference != strings.ReplaceAll(f.Name, "-", "_") {
+			usage += "; the reference's --" + f.Reference
 		}
 		list = append(list, &cli.GenericFlag{
 			Name: f.Name, Usage: usage, Category: f.Group,
-			Value: setting{f.Value(c)}, DefaultText: f.Default,
+			Value: setting{f.Value(c), f.Name}, DefaultText: f.Default,
 		})
 	}
 	return list
 }
 
 // setting is a flag's value that also can stand alone where it is a switch.
-type setting struct{ dino.Value }
+type setting struct {
+	dino.Value
+	name string
+}
 
 // IsBoolFlag lets --norm-last-layer mean --norm-last-layer=true.
 func (s setting) IsBoolFlag() bool {
 	_, ok := s.Get().(bool)
 	return ok
+}
+
+// placeholder stands for the value in the help.
+func (s setting) placeholder() string {
+	switch s.Get().(type) {
+	case int, uint64:
+		return "N"
+	case float64:
+		return "X"
+	case dino.Scale:
+		return "LOW,HIGH"
+	case bool:
+		return "[=false]"
+	}
+	if slices.Contains([]string{"arch", "optimizer", "device"}, s.name) {
+		return "NAME"
+	}
+	return "PATH"
+}
+
+// joinSwitches lets "--norm-last-layer false", as the reference wants it
+// written, mean --norm-last-layer=false: for package flag a switch's value is
+// never the next word.
+func joinSwitches(args []string) []string {
+	var joined []string
+	for i := 0; i < len(args); i++ {
+		word := args[i]
+		if f, ok := dino.FlagNamed(strings.TrimLeft(word, "-")); ok && strings.HasPrefix(word, "-") && i+1 < len(args) {
+			_, notBool := strconv.ParseBool(args[i+1])
+			if (setting{Value: f.Value(&dino.Config{})}).IsBoolFlag() && notBool == nil {
+				i++
+				word += "=" + args[i]
+			}
+		}
+		joined = append(joined, word)
+	}
+	return joined
 }
 
 // loadConfig is the configuration that the flags and the file of --config
@@ -56,14 +99,8 @@ func loadConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
 			}
 		}
 	}
-	return config, config.Validate()
-}
-
-// noArguments refuses words after the flags, which often are a flag without
-// its dashes.
-func noArguments(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return fmt.Errorf("%s takes no argument %q (see %s --help)", c.Command.HelpName, c.Args().First(), c.Command.HelpName)
+	if err := config.Validate(); err != nil {
+		return config, usagef(c, "%w", err)
 	}
-	return nil
+	return config, nil
 }

@@ -18,36 +18,56 @@ func main() {
 	// ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := app().RunContext(ctx, os.Args); err != nil {
-		if errors.Is(err, context.Canceled) {
-			fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
-			os.Exit(130)
-		}
+	err := app().RunContext(ctx, joinSwitches(os.Args))
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "dino-vk:", err)
-		os.Exit(1)
 	}
+	os.Exit(exitCode(err))
 }
 
 func app() *cli.App {
-	return &cli.App{
-		Name:                 "dino-vk",
-		Usage:                "self-distillation with no labels on any Vulkan device",
-		EnableBashCompletion: true,
-		Suggest:              true,
-		HideVersion:          true,
+	cli.HelpPrinter = printHelp
+	a := &cli.App{
+		Name:  "dino-vk",
+		Usage: "self-distillation with no labels on any Vulkan device",
+		Description: "Trains a Vision Transformer on pictures without labels (DINO, arXiv 2104.14294) and\n" +
+			"looks at what it learned:\n\n" +
+			"  dino-vk train --data photos/ --output run\n" +
+			"  dino-vk attention --checkpoint run --data photos/ --output run/attention",
 		Commands: []*cli.Command{
 			trainCommand(),
 			evalCommand(),
 			featuresCommand(),
+			attentionCommand(),
 			benchCommand(),
 			devicesCommand(),
 			completionCommand(),
+			completeCommand(),
 		},
+		Action:          onlyCommands,
+		HideVersion:     true,
+		HideHelpCommand: true,
+		OnUsageError:    onUsageError,
 		// Errors are printed once, by main.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError: func(c *cli.Context, err error, _ bool) error {
-			return fmt.Errorf("%w (see %s --help)", err, c.Command.HelpName)
-		},
+	}
+	plain(a.Commands)
+	return a
+}
+
+// plain gives all commands the same manners: no subcommand "help" beside
+// --help, and errors of one line.
+func plain(commands []*cli.Command) {
+	for _, c := range commands {
+		c.HideHelpCommand = true
+		c.OnUsageError = onUsageError
+		if len(c.Subcommands) > 0 {
+			c.Action = onlyCommands
+		}
+		plain(c.Subcommands)
 	}
 }
 

@@ -304,7 +304,8 @@ func TestFullDisk(t *testing.T) {
 	same(t, before, after)
 }
 
-// TestErrors makes mistakes: each gives a clear message and exit code 1.
+// TestErrors makes mistakes: each gives a clear message and exit code 1, or 2
+// where the command line is wrong.
 func TestErrors(t *testing.T) {
 	pictures, empty := photos(t, smallPhotos), t.TempDir()
 	broken := photos(t, 3)
@@ -332,26 +333,27 @@ func TestErrors(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		device      bool // it takes one to get there
+		code        int
 		args        []string
 		environment []string
 		want        []string
 	}{
-		{"no data flag", false, []string{"train"}, nil, []string{"--data is missing"}},
-		{"no such data", false, small(filepath.Join(empty, "none")), nil, []string{"none does not exist"}},
-		{"no pictures", false, small(empty), nil, []string{"no readable picture in " + empty}},
-		{"not a picture", false, small(file), nil, []string{file, "of no kind understood"}},
-		{"all damaged", true, small(broken, "--output", busy), nil, []string{"no readable picture", "all 3 failed", "00.png"}},
-		{"few pictures", true, small(pictures, "--batch-size", "26", "--output", busy), nil, []string{"25 pictures give no batch of 26"}},
-		{"output under a file", true, small(pictures, "--output", filepath.Join(file, "x")), nil, []string{file, "not a directory"}},
-		{"unknown device", true, small(pictures, "--device", "no-such-device"), nil, []string{"no-such-device"}},
-		{"unknown flag", false, small(pictures, "--bath-size", "3"), nil, []string{"bath-size"}},
-		{"bad value", false, small(pictures, "--lr", "fast"), nil, []string{`"fast" is not a number`}},
-		{"bad setting", false, small(pictures, "--patch-size", "7"), nil, []string{"--image-size 16"}},
-		{"word", false, small(pictures, "batch-size"), nil, []string{`no argument "batch-size"`}},
-		{"no config", false, small(pictures, "--config", filepath.Join(empty, "c.yaml")), nil, []string{"c.yaml"}},
-		{"no driver", true, small(pictures), []string{"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"},
+		{"no data flag", false, 2, []string{"train"}, nil, []string{"--data is missing"}},
+		{"no such data", false, 1, small(filepath.Join(empty, "none")), nil, []string{"none does not exist"}},
+		{"no pictures", false, 1, small(empty), nil, []string{"no readable picture in " + empty}},
+		{"not a picture", false, 1, small(file), nil, []string{file, "of no kind understood"}},
+		{"all damaged", true, 1, small(broken, "--output", busy), nil, []string{"no readable picture", "all 3 failed", "00.png"}},
+		{"few pictures", true, 1, small(pictures, "--batch-size", "26", "--output", busy), nil, []string{"25 pictures give no batch of 26"}},
+		{"output under a file", true, 1, small(pictures, "--output", filepath.Join(file, "x")), nil, []string{file, "not a directory"}},
+		{"unknown device", true, 1, small(pictures, "--device", "no-such-device"), nil, []string{"no-such-device"}},
+		{"unknown flag", false, 2, small(pictures, "--bath-size", "3"), nil, []string{"bath-size"}},
+		{"bad value", false, 2, small(pictures, "--lr", "fast"), nil, []string{`"fast" is not a number`}},
+		{"bad setting", false, 2, small(pictures, "--patch-size", "7"), nil, []string{"--image-size 16"}},
+		{"word", false, 2, small(pictures, "batch-size"), nil, []string{`no argument "batch-size"`}},
+		{"no config", false, 1, small(pictures, "--config", filepath.Join(empty, "c.yaml")), nil, []string{"c.yaml"}},
+		{"no driver", true, 1, small(pictures), []string{"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"},
 			[]string{"no usable Vulkan device", "apt install mesa-vulkan-drivers"}},
-		{"no loader", false, small(pictures), []string{"LD_LIBRARY_PATH=" + loader}, []string{"no Vulkan loader", "apt install libvulkan1"}},
+		{"no loader", false, 1, small(pictures), []string{"LD_LIBRARY_PATH=" + loader}, []string{"no Vulkan loader", "apt install libvulkan1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.device {
@@ -360,7 +362,7 @@ func TestErrors(t *testing.T) {
 			p := program(t, test.environment, test.args...)
 			code := p.wait(t)
 			message := p.stderr.String()
-			if code != 1 || !strings.HasPrefix(message, "dino-vk: ") {
+			if code != test.code || !strings.HasPrefix(message, "dino-vk: ") {
 				t.Errorf("exit code %d, error\n%s", code, message)
 			}
 			for _, want := range test.want {

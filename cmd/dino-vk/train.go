@@ -15,8 +15,9 @@ import (
 func trainCommand() *cli.Command {
 	var flags dino.Config
 	return &cli.Command{
-		Name:  "train",
-		Usage: "train DINO on a set of pictures",
+		Name:     "train",
+		Category: categoryTrain,
+		Usage:    "train DINO on a set of pictures",
 		Description: "Trains, writes checkpoints, config.yaml and log.txt to --output, and goes on with\n" +
 			"the run that it finds there. Ctrl-C writes a checkpoint and ends.",
 		Flags: configFlags(&flags),
@@ -51,7 +52,7 @@ func train(c *cli.Context, config dino.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, byteSize(t.Memory()))
+	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, gpu.FormatBytes(t.Memory()))
 	if n := t.Resumed(); n > 0 {
 		fmt.Fprintf(w, "going on after step %d of %d\n", n, t.Steps())
 	}
@@ -65,7 +66,7 @@ func train(c *cli.Context, config dino.Config) (err error) {
 		return fmt.Errorf("%w; the checkpoint in %s is the last good one: try a lower --lr, a --clip-grad, or another --seed, in another --output",
 			err, config.Output)
 	case err == nil:
-		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Steps(), byteSize(dev.PeakMemory()), config.Output)
+		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Steps(), gpu.FormatBytes(dev.PeakMemory()), config.Output)
 	}
 	return err
 }
@@ -73,15 +74,13 @@ func train(c *cli.Context, config dino.Config) (err error) {
 // openData opens a set of pictures and says what was left out.
 func openData(c *cli.Context, path string, config dino.Config) (*data.Set, error) {
 	if path == "" {
-		return nil, errors.New("--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
+		return nil, usagef(c, "--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
 	}
 	set, err := data.Open(c.Context, path, data.Options{MaxPixels: config.MaxPixels, Workers: config.NumWorkers})
 	if err != nil {
 		return nil, err
 	}
-	for _, skipped := range set.Skipped {
-		fmt.Fprintln(c.App.Writer, "skipped:", skipped)
-	}
+	reportSkipped(c.App.Writer, set.Skipped)
 	return set, nil
 }
 

@@ -1,5 +1,5 @@
 #version 450
-// attention_fwd.glsl for four components of a head at a time.
+// attention_fwd.glsl for heads of a multiple of 4.
 #extension GL_GOOGLE_include_directive : require
 #define WIDTH 4
 #include "attention_fwd.glsl"

@@ -4,16 +4,17 @@
 // qkv (sequences length, 3, H, hd), probs (sequences, H, queries, length), f32.
 // An invocation does one row: its maximum, then its sum, then its quotients.
 #extension GL_GOOGLE_include_directive : require
+#define WIDTH 1
 #include "common.glsl"
+#include "attention_head.glsl"
 
 layout(local_size_x = 64) in;
-layout(std430, set = 0, binding = 0) readonly buffer QKV { float qkv[]; };
+INPUT(0, QKV, qkv)
 layout(std430, set = 0, binding = 1) buffer Probs { float probs[]; };
 layout(push_constant) uniform Push {
     uint sequences;
     uint length;
     uint heads;
-    uint dim; // hd
     uint queries;
     float scale; // hd^-1/2
 };
@@ -26,18 +27,21 @@ void main() {
     uint query = row % queries;
     uint head = row / queries % heads;
     uint token = row / queries / heads * length;
-    uint stride = 3 * heads * dim;
-    uint q = (token + query) * stride + head * dim;
-    uint k = token * stride + (heads + head) * dim;
+    uint stride = 3 * heads * HD;
+    uint first = (token + query) * stride + head * HD;
+    vec4 q[HEAD];
+    for (uint d = 0; d < HEAD; d++) {
+        q[d] = FETCH(qkv, first, d) * scale;
+    }
+    uint k = token * stride + (heads + head) * HD;
     uint begin = row * length;
 
     float top = -3.0e38;
     for (uint j = 0; j < length; j++) {
         float s = 0;
-        for (uint d = 0; d < dim; d++) {
-            s += qkv[q + d] * qkv[k + j * stride + d];
+        for (uint d = 0; d < HEAD; d++) {
+            s += dot(q[d], FETCH(qkv, k + j * stride, d));
         }
-        s *= scale;
         probs[begin + j] = s;
         top = max(top, s);
     }

@@ -13,14 +13,28 @@ var (
 	attentionProbs = gpu.Plain("attention_probs")
 )
 
-// attentionKernel takes a head four components at a time where it can; the
-// problem is the head dimension.
+// attentionProblem is what the choice of a variant depends on.
+type attentionProblem struct {
+	hd    int // head dimension
+	width int // of a row of qkv
+	rows  int // of qkv that a dispatch sees
+}
+
+// attentionKernel takes a head four components at a time where it can, as
+// texels on a CPU.
 func attentionKernel(name string) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
-		{Module: name, Fits: func(_ gpu.Caps, hd any) bool { return hd.(int)%4 == 0 }},
+		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
+			p := problem.(attentionProblem)
+			return onCPU(caps) && p.hd%4 == 0 && p.rows*p.width/4 <= int(caps.MaxTexels)
+		}},
+		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return problem.(attentionProblem).hd%4 == 0 }},
 		{Module: name + "_odd"},
 	}}
 }
+
+// onCPU tells a driver that runs on a processor by its narrow subgroups.
+func onCPU(caps gpu.Caps) bool { return caps.SubgroupSize <= 8 }
 
 // attentionPush are the push constants of shaders/include/attention.glsl.
 type attentionPush struct {
@@ -72,7 +86,8 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 // dispatchAttention runs a kernel over some sequences of packed tensors.
 func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
 	rows := attentionRows(g.Caps(), k, s.Length, hd)
-	shader := g.Pick(k, hd).With("HD", uint32(hd)).With("ROWS", uint32(rows))
+	problem := attentionProblem{hd, 3 * heads * hd, s.rows}
+	shader := g.Pick(k, problem).With("HD", uint32(hd)).With("ROWS", uint32(rows))
 	blocks := (s.Length + rows - 1) / rows
 	push := attentionPush{
 		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
@@ -85,12 +100,11 @@ func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, ac
 	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, 64), push, views...)
 }
 
-// attentionRows is how many rows an invocation holds. On a CPU, told by its
-// narrow subgroups, a load costs as much as several multiplications, so it
-// serves as many rows as the first cache holds and the driver compiles in a
-// few seconds; on a GPU one row fills the registers.
+// attentionRows is how many rows an invocation holds. On a CPU a load costs as
+// much as several multiplications, so it serves as many rows as the driver
+// compiles in about a second; on a GPU one row fills the registers.
 func attentionRows(caps gpu.Caps, k *gpu.Kernel, length, hd int) int {
-	if caps.SubgroupSize > 8 {
+	if !onCPU(caps) {
 		return 1
 	}
 	elements := 192 // of the queries, or of the keys, that an invocation holds
@@ -110,16 +124,16 @@ func AttentionProbs(t *Tape, qkv *gpu.Tensor, heads, length, queries int) *gpu.T
 	sequences := tokens / max(length, 1)
 	probs := g.New("probs", gpu.F32, sequences, heads, queries, length)
 	hd := width / 3 / heads
-	if width != 3*heads*hd || tokens != sequences*length || queries < 1 || queries > length {
+	if width != 3*heads*hd || hd < 1 || hd > maxHeadDim || tokens != sequences*length || queries < 1 || queries > length {
 		g.Errorf("attention of %d queries among %d: %v for %d heads", queries, length, qkv, heads)
 		return probs
 	}
 	type push struct {
-		Sequences, Length, Heads, Dim, Queries uint32
-		Scale                                  float32
+		Sequences, Length, Heads, Queries uint32
+		Scale                             float32
 	}
-	g.Dispatch(g.Pick(attentionProbs, hd), grid(g, sequences*heads*queries, 64), push{
-		uint32(sequences), uint32(length), uint32(heads), uint32(hd), uint32(queries),
+	g.Dispatch(g.Pick(attentionProbs, hd).With("HD", uint32(hd)), grid(g, sequences*heads*queries, 64), push{
+		uint32(sequences), uint32(length), uint32(heads), uint32(queries),
 		float32(1 / math.Sqrt(float64(hd))),
 	}, in, probs)
 	return probs

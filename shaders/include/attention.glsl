@@ -12,20 +12,13 @@
 //
 // An invocation holds ROWS rows of one head in registers and walks over the
 // sequence, so that a loaded row serves ROWS times and nothing is shared
-// between invocations. Define WIDTH (4 where hd is a multiple of 4, else 1)
-// before including this file.
+// between invocations. attention_head.glsl says what to define before including
+// this file.
 #include "common.glsl"
-
-#if WIDTH == 4
-#define V vec4
-#else
-#define V float
-#endif
+#include "attention_head.glsl"
 
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint HD = 32;
 layout(constant_id = 1) const uint ROWS = 4;
-const uint HEAD = HD / WIDTH;
 
 layout(push_constant) uniform Push {
     uint start;
@@ -67,11 +60,11 @@ uint tokenOf(Part part, uint r) {
 }
 
 // Where the row of a token and head begins in qkv (which = 0, 1, 2 for q, k,
-// v) and in o, in units of V.
+// v) and in o.
 uint qkvAt(uint token, uint which, uint head) {
-    return ((token * 3 + which) * heads + head) * HEAD;
+    return ((token * 3 + which) * heads + head) * (HD / WIDTH);
 }
 
 uint outAt(uint token, uint head) {
-    return (token * heads + head) * HEAD;
+    return (token * heads + head) * (HD / WIDTH);
 }

@@ -6,9 +6,9 @@
 // which the thirds of k and v are written; delta (T, H) is attention_bwd_q's.
 #include "attention.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { V qkv[]; };
+INPUT(0, QKV, qkv)
 layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
-layout(std430, set = 0, binding = 2) readonly buffer DOut { V dout[]; };
+INPUT(2, DOut, dout)
 layout(std430, set = 0, binding = 3) readonly buffer Delta { float delta[]; };
 layout(std430, set = 0, binding = 4) buffer DQKV { V dqkv[]; };
 
@@ -17,19 +17,19 @@ void main() {
     if (!findPart(part)) {
         return;
     }
-    V k[ROWS][HEAD];
-    V v[ROWS][HEAD];
-    V dk[ROWS][HEAD];
-    V dv[ROWS][HEAD];
+    vec4 k[ROWS][HEAD];
+    vec4 v[ROWS][HEAD];
+    vec4 dk[ROWS][HEAD];
+    vec4 dv[ROWS][HEAD];
     for (uint r = 0; r < ROWS; r++) {
         uint token = tokenOf(part, r);
         uint atK = qkvAt(token, 1, part.head);
         uint atV = qkvAt(token, 2, part.head);
         for (uint d = 0; d < HEAD; d++) {
-            k[r][d] = qkv[atK + d] * (scale * LOG2_E);
-            v[r][d] = qkv[atV + d];
-            dk[r][d] = V(0);
-            dv[r][d] = V(0);
+            k[r][d] = FETCH(qkv, atK, d) * (scale * LOG2_E);
+            v[r][d] = FETCH(qkv, atV, d);
+            dk[r][d] = vec4(0);
+            dv[r][d] = vec4(0);
         }
     }
     for (uint i = 0; i < length; i++) {
@@ -38,8 +38,8 @@ void main() {
         uint outer = outAt(token, part.head);
         float bound = lse[token * heads + part.head] * LOG2_E;
         float mean = delta[token * heads + part.head];
-        V q[HEAD];
-        V g[HEAD];
+        vec4 q[HEAD];
+        vec4 g[HEAD];
         float p[ROWS];
         float ds[ROWS];
         for (uint r = 0; r < ROWS; r++) {
@@ -47,8 +47,8 @@ void main() {
             ds[r] = -mean;
         }
         for (uint d = 0; d < HEAD; d++) {
-            q[d] = qkv[at + d];
-            g[d] = dout[outer + d];
+            q[d] = FETCH(qkv, at, d);
+            g[d] = FETCH(dout, outer, d);
             for (uint r = 0; r < ROWS; r++) {
                 p[r] += dot(k[r][d], q[d]);
                 ds[r] += dot(v[r][d], g[d]);
@@ -71,10 +71,10 @@ void main() {
             uint atK = qkvAt(token, 1, part.head);
             uint atV = qkvAt(token, 2, part.head);
             for (uint d = 0; d < HEAD; d++) {
-                V oldK = accumulate != 0 ? dqkv[atK + d] : V(0);
-                V oldV = accumulate != 0 ? dqkv[atV + d] : V(0);
-                dqkv[atK + d] = oldK + scale * dk[r][d];
-                dqkv[atV + d] = oldV + dv[r][d];
+                vec4 oldK = accumulate != 0 ? LOAD(dqkv, atK, d) : vec4(0);
+                vec4 oldV = accumulate != 0 ? LOAD(dqkv, atV, d) : vec4(0);
+                STORE(dqkv, atK, d, oldK + scale * dk[r][d]);
+                STORE(dqkv, atV, d, oldV + dv[r][d]);
             }
         }
     }

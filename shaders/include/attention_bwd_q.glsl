@@ -6,10 +6,10 @@
 // which q's third is written; delta (T, H) is left for the keys and values.
 #include "attention.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { V qkv[]; };
-layout(std430, set = 0, binding = 1) readonly buffer O { V o[]; };
+INPUT(0, QKV, qkv)
+INPUT(1, O, o)
 layout(std430, set = 0, binding = 2) readonly buffer LSE { float lse[]; };
-layout(std430, set = 0, binding = 3) readonly buffer DOut { V dout[]; };
+INPUT(3, DOut, dout)
 layout(std430, set = 0, binding = 4) buffer DQKV { V dqkv[]; };
 layout(std430, set = 0, binding = 5) writeonly buffer Delta { float delta[]; };
 
@@ -18,9 +18,9 @@ void main() {
     if (!findPart(part)) {
         return;
     }
-    V q[ROWS][HEAD];
-    V g[ROWS][HEAD];
-    V dq[ROWS][HEAD];
+    vec4 q[ROWS][HEAD];
+    vec4 g[ROWS][HEAD];
+    vec4 dq[ROWS][HEAD];
     float bound[ROWS]; // lse in powers of two
     float mean[ROWS];  // delta: the mean of do_i . v_j under p_i
     for (uint r = 0; r < ROWS; r++) {
@@ -29,17 +29,17 @@ void main() {
         uint outer = outAt(token, part.head);
         mean[r] = 0;
         for (uint d = 0; d < HEAD; d++) {
-            q[r][d] = qkv[at + d] * (scale * LOG2_E);
-            g[r][d] = dout[outer + d];
-            dq[r][d] = V(0);
-            mean[r] += dot(g[r][d], o[outer + d]);
+            q[r][d] = FETCH(qkv, at, d) * (scale * LOG2_E);
+            g[r][d] = FETCH(dout, outer, d);
+            dq[r][d] = vec4(0);
+            mean[r] += dot(g[r][d], FETCH(o, outer, d));
         }
         bound[r] = lse[token * heads + part.head] * LOG2_E;
     }
     for (uint j = 0; j < length; j++) {
         uint atK = qkvAt(part.base + j, 1, part.head);
         uint atV = qkvAt(part.base + j, 2, part.head);
-        V k[HEAD];
+        vec4 k[HEAD];
         float s[ROWS];
         float dp[ROWS];
         for (uint r = 0; r < ROWS; r++) {
@@ -47,8 +47,8 @@ void main() {
             dp[r] = -mean[r];
         }
         for (uint d = 0; d < HEAD; d++) {
-            k[d] = qkv[atK + d];
-            V v = qkv[atV + d];
+            k[d] = FETCH(qkv, atK, d);
+            vec4 v = FETCH(qkv, atV, d);
             for (uint r = 0; r < ROWS; r++) {
                 s[r] += dot(q[r][d], k[d]);
                 dp[r] += dot(g[r][d], v);
@@ -68,8 +68,8 @@ void main() {
             uint token = part.base + part.row + r;
             uint at = qkvAt(token, 0, part.head);
             for (uint d = 0; d < HEAD; d++) {
-                V old = accumulate != 0 ? dqkv[at + d] : V(0);
-                dqkv[at + d] = old + scale * dq[r][d];
+                vec4 old = accumulate != 0 ? LOAD(dqkv, at, d) : vec4(0);
+                STORE(dqkv, at, d, old + scale * dq[r][d]);
             }
             delta[token * heads + part.head] = mean[r];
         }

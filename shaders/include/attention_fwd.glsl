@@ -5,7 +5,7 @@
 
 layout(constant_id = 2) const uint KEYS = 2;
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { V qkv[]; };
+INPUT(0, QKV, qkv)
 layout(std430, set = 0, binding = 1) writeonly buffer O { V o[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
@@ -14,15 +14,15 @@ void main() {
     if (!findPart(part)) {
         return;
     }
-    V q[ROWS][HEAD];
-    V sum[ROWS][HEAD];
+    vec4 q[ROWS][HEAD];
+    vec4 sum[ROWS][HEAD];
     float top[ROWS];   // maximum of the scores so far, in powers of two
     float total[ROWS]; // sum of exp2(score - top)
     for (uint r = 0; r < ROWS; r++) {
         uint at = qkvAt(tokenOf(part, r), 0, part.head);
         for (uint d = 0; d < HEAD; d++) {
-            q[r][d] = qkv[at + d] * (scale * LOG2_E);
-            sum[r][d] = V(0);
+            q[r][d] = FETCH(qkv, at, d) * (scale * LOG2_E);
+            sum[r][d] = vec4(0);
         }
         top[r] = LOWEST;
         total[r] = 0;
@@ -35,7 +35,7 @@ void main() {
             }
             uint at = qkvAt(part.base + min(j + i, length - 1), 1, part.head);
             for (uint d = 0; d < HEAD; d++) {
-                V k = qkv[at + d];
+                vec4 k = FETCH(qkv, at, d);
                 for (uint r = 0; r < ROWS; r++) {
                     p[i][r] += dot(q[r][d], k);
                 }
@@ -61,7 +61,7 @@ void main() {
         for (uint i = 0; i < KEYS; i++) {
             uint at = qkvAt(part.base + min(j + i, length - 1), 2, part.head);
             for (uint d = 0; d < HEAD; d++) {
-                V v = qkv[at + d];
+                vec4 v = FETCH(qkv, at, d);
                 for (uint r = 0; r < ROWS; r++) {
                     sum[r][d] += p[i][r] * v;
                 }
@@ -74,7 +74,7 @@ void main() {
             float inverse = 1 / total[r];
             uint at = outAt(token, part.head);
             for (uint d = 0; d < HEAD; d++) {
-                o[at + d] = sum[r][d] * inverse;
+                STORE(o, at, d, sum[r][d] * inverse);
             }
             lse[token * heads + part.head] = (top[r] + log2(total[r])) / LOG2_E;
         }

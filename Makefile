@@ -37,3 +37,8 @@ test-reference:
 # Measure the device: peaks, kernels, training steps; results by device in bench/results.
 bench: setup
 	$(GO) run ./cmd/dino-vk bench
+
+# The same training step here and in PyTorch (installs Debian's): ratio: step=X.
+bench-torch: setup
+	@./cmd/setup.sh torch
+	$(GO) run ./cmd/dino-vk bench --torch

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func benchCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
+			&cli.BoolFlag{Name: "torch", Usage: "only compare whole steps with PyTorch, of the recipe small unless --recipe says another"},
+			&cli.StringFlag{Name: "python", Usage: "Python `INTERPRETER` that has PyTorch; empty tries python3 and /usr/bin/python3"},
+			&cli.IntFlag{Name: "torch-steps", Value: 10, Usage: "`N` steps of each program in each of two turns of --torch"},
 			&cli.PathFlag{Name: "output", Value: "bench/results", Usage: "`FOLDER` of the results"},
 			&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		},
@@ -59,6 +63,12 @@ func benchCommand() *cli.Command {
 			chosen, err := choice(c, "recipe", recipes)
 			if err != nil {
 				return err
+			}
+			if c.Bool("torch") {
+				if !c.IsSet("recipe") {
+					chosen = chosen[:1]
+				}
+				return compareTorch(c, chosen)
 			}
 			return measure(c, only, chosen)
 		},
@@ -77,6 +87,47 @@ func choice(c *cli.Context, flag string, all []string) ([]string, error) {
 		}
 	}
 	return list, nil
+}
+
+// compareTorch runs whole steps here and in PyTorch and writes the result. Its
+// last line is the ratio of the two speeds.
+func compareTorch(c *cli.Context, recipes []string) (err error) {
+	if len(recipes) != 1 || c.IsSet("only") {
+		return errors.New("--torch compares whole steps of one --recipe, and nothing else")
+	}
+	if c.Int("torch-steps") < 1 {
+		return fmt.Errorf("--torch-steps %d: must be positive", c.Int("torch-steps"))
+	}
+	r, err := bench.FindRecipe(recipes[0])
+	if err != nil {
+		return err
+	}
+	comparison := bench.Comparison{Python: []string{"python3", "/usr/bin/python3"}, Steps: c.Int("torch-steps"), Rounds: 2}
+	if python := c.String("python"); python != "" {
+		comparison.Python = []string{python}
+	}
+	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+	if err != nil {
+		return err
+	}
+	defer closeDevice(dev, &err)
+	w, result := c.App.Writer, bench.NewResult(dev.Info())
+	fmt.Fprintf(w, "%s, %s\n", dev.Info().Name, dev.Info().DriverVersion)
+	result.PyTorch, err = comparison.Compare(c.Context, dev, r, func(line string) { fmt.Fprintln(w, line) })
+	if err != nil {
+		return err
+	}
+	path, err := result.Write(c.Path("output"))
+	if err != nil {
+		return err
+	}
+	p := result.PyTorch
+	fmt.Fprintf(w, "results are in %s\n", path)
+	fmt.Fprintf(w, "losses agree: they differ by %.1e of them at most\n", p.Error)
+	fmt.Fprintf(w, "torch: %.2f images/s (PyTorch %s, %s)\n", p.Theirs, p.Version, p.Threads)
+	fmt.Fprintf(w, "dino-vk: %.2f images/s\n", p.Ours)
+	fmt.Fprintf(w, "ratio: step=%.3f\n", p.Ratio())
+	return nil
 }
 
 // measure measures parts of the recipes and writes the result.

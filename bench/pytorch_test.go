@@ -1,0 +1,64 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"dino-vk/dino"
+	"dino-vk/gpu/gputest"
+)
+
+func TestNoPyTorch(t *testing.T) {
+	c := Comparison{Python: []string{"/nonexistent/python", "false"}, Steps: 1, Rounds: 1}
+	_, err := c.Compare(context.Background(), gputest.Open(t), tiny(), func(string) {})
+	if !errors.Is(err, ErrNoPyTorch) {
+		t.Errorf("without PyTorch: %v", err)
+	}
+}
+
+// TestPyTorch checks that PyTorch, where there is one, computes the losses that
+// the step here does: the second and third depend on every gradient and update.
+func TestPyTorch(t *testing.T) {
+	ctx := context.Background()
+	script, err := newTorch(ctx, []string{"python3", "/usr/bin/python3"})
+	if errors.Is(err, ErrNoPyTorch) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer script.close()
+	for name, change := range map[string]func(*dino.Config){
+		"local crops":     func(*dino.Config) {},
+		"two crops, free": func(c *dino.Config) { c.LocalCropsNumber, c.NormLastLayer, c.HeadLayers = 0, false, 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := tiny().Config
+			change(&c)
+			ours, err := NewTraining(gputest.Open(t), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ours.Close()
+			if err := dino.WriteFile(script.input, ours.write); err != nil {
+				t.Fatal(err)
+			}
+			list, err := ours.Run(ctx, comparedSteps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := script.run(ctx, threads{1, 1}, comparedSteps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, one := range list {
+				t.Logf("step %d: %.7g, PyTorch %.7g", i+1, one.Loss, out.Losses[i])
+				if !(math.Abs(float64(one.Loss)-out.Losses[i]) <= lossTolerance*out.Losses[i]) {
+					t.Errorf("step %d: loss %.7g, PyTorch's is %.7g", i+1, one.Loss, out.Losses[i])
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+"""DINO's training step (arXiv 2104.14294, algorithm 1) in PyTorch, for comparison.
+
+Usage: torch_step.py FILE --steps N --threads T
+
+FILE is a safetensors file, written by "dino-vk bench --torch", with the weights
+student.NAME and teacher.NAME by the reference's names, the crops crops.global
+(2, B, 3, S, S) and crops.local (L, B, 3, s, s), and the settings as metadata.
+Every step takes the same crops and settings, in float32, on the CPU or, where
+PyTorch has it, on CUDA. The output is one line of JSON: PyTorch's version and
+the loss and the seconds of every step.
+"""
+
+import argparse
+import json
+import struct
+import time
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+
+def read(path):
+    """Reads the float32 tensors and the metadata of a safetensors file."""
+    with open(path, "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        data = f.read()
+    metadata = header.pop("__metadata__")
+    tensors = {}
+    for name, t in header.items():
+        begin, end = t["data_offsets"]
+        values = numpy.frombuffer(data[begin:end], dtype="<f4").reshape(t["shape"])
+        tensors[name] = torch.from_numpy(values.copy())
+    return tensors, {name: json.loads(value) for name, value in metadata.items()}
+
+
+class Network:
+    """A Vision Transformer with DINO's head, on weights by name."""
+
+    def __init__(self, weights, settings):
+        self.w = weights
+        self.patch, self.depth, self.heads = settings["patch_size"], settings["depth"], settings["heads"]
+        self.eps, self.layers = settings["layer_norm_eps"], settings["head_layers"]
+
+    def __call__(self, images):
+        """Logits (n, K) of all images of tensors (n_i, 3, S_i, S_i)."""
+        return self.head(torch.cat([self.features(x) for x in images]))
+
+    def linear(self, x, name):
+        return F.linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
+
+    def norm(self, x, name):
+        return F.layer_norm(x, x.shape[-1:], self.w[name + ".weight"], self.w[name + ".bias"], self.eps)
+
+    def features(self, images):
+        x = F.conv2d(images, self.w["backbone.patch_embed.proj.weight"], self.w["backbone.patch_embed.proj.bias"], self.patch)
+        rows, columns = x.shape[2:]
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([self.w["backbone.cls_token"].expand(len(x), -1, -1), x], 1) + self.positions(rows, columns)
+        for i in range(self.depth):
+            block = f"backbone.blocks.{i}."
+            x = x + self.attention(self.norm(x, block + "norm1"), block + "attn.")
+            h = F.gelu(self.linear(self.norm(x, block + "norm2"), block + "mlp.fc1"))
+            x = x + self.linear(h, block + "mlp.fc2")
+        return self.norm(x[:, 0], "backbone.norm")
+
+    def positions(self, rows, columns):
+        """The position embedding, interpolated as the reference does it."""
+        p = self.w["backbone.pos_embed"]
+        side = int(round((p.shape[1] - 1) ** 0.5))
+        if rows == columns == side:
+            return p
+        grid = p[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
+        grid = F.interpolate(grid, scale_factor=((rows + 0.1) / side, (columns + 0.1) / side), mode="bicubic")
+        return torch.cat([p[:, :1], grid.flatten(2).transpose(1, 2)], 1)
+
+    def attention(self, x, name):
+        n, tokens, dim = x.shape
+        qkv = self.linear(x, name + "qkv").reshape(n, tokens, 3, self.heads, dim // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        a = (q @ k.transpose(-2, -1) * (dim // self.heads) ** -0.5).softmax(-1)
+        return self.linear((a @ v).transpose(1, 2).reshape(n, tokens, dim), name + "proj")
+
+    def head(self, x):
+        for i in range(self.layers):
+            x = self.linear(x, f"head.mlp.{2 * i}" if self.layers > 1 else "head.mlp")
+            if i < self.layers - 1:
+                x = F.gelu(x)
+        v, g = self.w["head.last_layer.weight_v"], self.w["head.last_layer.weight_g"]
+        return F.linear(F.normalize(x, dim=-1), torch._weight_norm(v, g, 0))
+
+
+class Training:
+    def __init__(self, tensors, settings, device):
+        self.s = settings
+        student, teacher = ({name[len(role):]: t.to(device) for name, t in tensors.items() if name.startswith(role)}
+                            for role in ("student.", "teacher."))
+        trained = {name: t for name, t in student.items()
+                   if not (settings["norm_last_layer"] and name == "head.last_layer.weight_g")}
+        for t in trained.values():
+            t.requires_grad_()
+        plain = [t for name, t in trained.items() if name.endswith(".bias") or t.ndim == 1]
+        decayed = [t for name, t in trained.items() if not (name.endswith(".bias") or t.ndim == 1)]
+        self.optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": settings["weight_decay"]},
+                                            {"params": plain, "weight_decay": 0}], lr=settings["lr"])
+        self.student, self.teacher = Network(student, settings), Network(teacher, settings)
+        self.center = torch.zeros(len(student["head.last_layer.weight_v"]), device=device)
+        crops = [tensors[name].to(device) for name in ("crops.global", "crops.local") if name in tensors]
+        self.crops = [x.flatten(0, 1) for x in crops]
+        self.count = sum(len(x) for x in crops)
+
+    def loss(self, student, teacher):
+        s = F.log_softmax(student / self.s["student_temp"], -1).chunk(self.count)
+        t = F.softmax((teacher - self.center) / self.s["teacher_temp"], -1).chunk(2)
+        terms = [-(q * p).sum(-1).mean() for i, q in enumerate(t) for v, p in enumerate(s) if v != i]
+        return sum(terms) / len(terms)
+
+    def step(self):
+        with torch.no_grad():
+            teacher = self.teacher(self.crops[:1])
+        loss = self.loss(self.student(self.crops), teacher)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        with torch.no_grad():
+            m = self.s["center_momentum"]
+            self.center = self.center * m + teacher.mean(0) * (1 - m)
+            for group in self.optimizer.param_groups:
+                for t in group["params"]:
+                    scale = self.s["clip_grad"] / (t.grad.norm() + 1e-6)
+                    if self.s["clip_grad"] > 0 and scale < 1:
+                        t.grad.mul_(scale)
+        self.optimizer.step()
+        with torch.no_grad():
+            m = self.s["momentum"]
+            for name, t in self.teacher.w.items():
+                t.mul_(m).add_(self.student.w[name].detach(), alpha=1 - m)
+        return loss.item()  # waits for a device
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    tensors, settings = read(args.file)
+    training = Training(tensors, settings, "cuda" if torch.cuda.is_available() else "cpu")
+    losses, seconds = [], []
+    for _ in range(args.steps):
+        begun = time.perf_counter()
+        losses.append(training.step())
+        seconds.append(time.perf_counter() - begun)
+    print(json.dumps({"version": torch.__version__, "losses": losses, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

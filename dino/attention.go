@@ -58,7 +58,8 @@ func NewAttention(dev *gpu.Device, m *Model, size, batch, area int) (*Attention,
 	}
 	store := gpu.NewStore()
 	w, upload := m.weights(store)
-	sweep, x := newSweep(dev.Caps(), store, size, batch, area)
+	sweep, pix, table := newSweep(dev.Caps(), store, batch, area)
+	x := op.EvalTransform(sweep.graph, pix, table, size)
 	probs := backbone.Attention(op.NewTape(sweep.graph), w, x)
 	a := &Attention{
 		sweep:  sweep,

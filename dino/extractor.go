@@ -38,8 +38,9 @@ func (e *Extractor) Width() int { return e.features.Dim(1) }
 // newExtractor records the features of batches of pictures of at most area
 // pixels, at the given size, with the weights of a backbone.
 func newExtractor(backbone Backbone, size int, caps gpu.Caps, store *gpu.Store, w op.Weights, batch, area int) (*Extractor, error) {
-	sweep, x := newSweep(caps, store, size, batch, area)
+	sweep, pix, table := newSweep(caps, store, batch, area)
 	e := &Extractor{sweep, store.Host("features", gpu.F32, batch, backbone.Features())}
+	x := op.EvalTransform(e.graph, pix, table, size)
 	e.graph.Copy(e.features, backbone.Forward(op.NewTape(e.graph), w, nil, x))
 	if err := e.graph.Err(); err != nil {
 		return nil, fmt.Errorf("features: %w", err)

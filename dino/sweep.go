@@ -7,7 +7,6 @@ import (
 
 	"dino-vk/dino/data"
 	"dino-vk/gpu"
-	"dino-vk/gpu/op"
 )
 
 // sweep sends pictures through one recorded graph, batch by batch, and looks at
@@ -20,12 +19,13 @@ type sweep struct {
 	program  *gpu.Program
 }
 
-// newSweep begins a graph on batches of pictures of at most area pixels, as the
-// evaluation transform gives them: x (B, 3, size, size).
-func newSweep(caps gpu.Caps, store *gpu.Store, size, batch, area int) (s sweep, x *gpu.Tensor) {
+// newSweep begins a graph on batches of pictures of at most area pixels. pix
+// and table are the batch as the augmentation and the evaluation transform take
+// it.
+func newSweep(caps gpu.Caps, store *gpu.Store, batch, area int) (s sweep, pix, table *gpu.Tensor) {
 	s = sweep{store: store, pictures: newPictures(store, batch, area), batch: batch, graph: gpu.NewGraph(caps)}
-	pix, table := s.pictures.record(s.graph)
-	return s, op.EvalTransform(s.graph, pix, table, size)
+	pix, table = s.pictures.record(s.graph)
+	return s, pix, table
 }
 
 // start takes memory, compiles the graph and, with upload, fills the weights.
@@ -112,8 +112,7 @@ func (s *sweep) run(ctx context.Context, src data.Source, indices []int, workers
 	return skipped, nil
 }
 
-// row is what came out for a picture: row of the slot's copy of a host tensor
-// (B, ...).
+// row is a row of the slot's copy of a host tensor.
 func (s *sweep) row(t *gpu.Tensor, slot, row int) []float32 {
 	bytes := s.store.Mapped(t, slot)
 	n := len(bytes) / t.Dim(0)

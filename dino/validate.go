@@ -22,6 +22,14 @@ func (c Config) Validate() error {
 	return errors.Join(v.errs...)
 }
 
+// validateCrops checks the crops' settings alone, for any patch size.
+func (c Config) validateCrops() error {
+	c.PatchSize = 1
+	v := validator{config: &c}
+	v.crops()
+	return errors.Join(v.errs...)
+}
+
 type validator struct {
 	config *Config
 	errs   []error

@@ -80,7 +80,7 @@ func attention(c *cli.Context) (err error) {
 		return fmt.Errorf("--output: %w", err)
 	}
 	g := gallery{folder: output}
-	skipped, err := a.Maps(c.Context, set, indices, workers(c), func(i int, m dino.AttentionMap) error {
+	skipped, err := a.Maps(c.Context, set, indices, workers(c.Int("num-workers")), func(i int, m dino.AttentionMap) error {
 		name := set.Name(i)
 		if c.NArg() > 0 {
 			name = filepath.Base(name)
@@ -146,13 +146,13 @@ type gallery struct {
 // sheetRows bounds a contact sheet's memory; more pictures need more sheets.
 const sheetRows = 64
 
-// leastSide is what a picture is shown at: smaller ones are enlarged by a whole
-// factor.
-const leastSide = 224
+// enlargement is the factor by which pictures of a side are shown, so that
+// small ones come to 224 pixels.
+func enlargement(side int) int { return max(1, (224+side-1)/side) }
 
 func (g *gallery) add(name string, m dino.AttentionMap) error {
 	file := filepath.Join(g.folder, g.names.unique(name))
-	picture := enlarge(eval.CropImage(m.Picture, m.Size, m.Size), (leastSide+m.Size-1)/m.Size)
+	picture := enlarge(eval.CropImage(m.Picture, m.Size, m.Size), enlargement(m.Size))
 	side := picture.Rect.Dx()
 	for h, head := range m.Heads {
 		// A block of one colour for each patch shows what the network computes.

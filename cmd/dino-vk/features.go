@@ -51,8 +51,9 @@ func imageSize(c *cli.Context, m *dino.Model) (int, error) {
 	return m.Size, nil
 }
 
-func workers(c *cli.Context) int {
-	if n := c.Int("num-workers"); n > 0 {
+// workers is the number of goroutines that --num-workers asks for.
+func workers(n int) int {
+	if n > 0 {
 		return n
 	}
 	return runtime.NumCPU()
@@ -90,7 +91,7 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 	}
 	defer e.Close()
 	t := &eval.Table{Classes: set.Classes(), Width: e.Width()}
-	skipped, err := e.Features(c.Context, set, workers(c), func(i int, feature []float32) error {
+	skipped, err := e.Features(c.Context, set, workers(c.Int("num-workers")), func(i int, feature []float32) error {
 		t.Add(set.Name(i), set.Label(i), feature)
 		return nil
 	})

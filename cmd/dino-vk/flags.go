@@ -12,12 +12,16 @@ import (
 	"dino-vk/dino"
 )
 
-// configFlags makes the command line's flags from the table of settings.
-func configFlags(c *dino.Config) []cli.Flag {
+// configFlags makes the command line's flags from the settings that keep
+// chooses from the table.
+func configFlags(c *dino.Config, keep func(dino.Flag) bool) []cli.Flag {
 	list := []cli.Flag{&cli.PathFlag{
 		Name: "config", Category: "run", Usage: "YAML `FILE` of settings, such as a run's config.yaml; flags win over it",
 	}}
 	for _, f := range dino.Flags {
+		if !keep(f) {
+			continue
+		}
 		usage := f.Usage
 		if f.Reference != "" && f.Reference != strings.ReplaceAll(f.Name, "-", "_") {
 			usage += "; the reference's --" + f.Reference
@@ -79,9 +83,9 @@ func joinSwitches(args []string) []string {
 	return joined
 }
 
-// loadConfig is the configuration that the flags and the file of --config
+// mergeConfig is the configuration that the flags and the file of --config
 // give together: defaults, then the file, then flags.
-func loadConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
+func mergeConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
 	config := dino.DefaultConfig()
 	if path := c.Path("config"); path != "" {
 		text, err := os.ReadFile(path)
@@ -93,11 +97,27 @@ func loadConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
 		}
 	}
 	for _, f := range dino.Flags {
-		if c.IsSet(f.Name) {
+		if c.IsSet(f.Name) && isSetting(c, f.Name) {
 			if err := f.Value(&config).Set(f.Value(&flags).String()); err != nil {
 				return config, err
 			}
 		}
+	}
+	return config, nil
+}
+
+// isSetting reports whether a flag of the command stands for the setting of its
+// name, as the --output of training does and that of other commands does not.
+func isSetting(c *cli.Context, name string) bool {
+	_, ok := c.Generic(name).(setting)
+	return ok
+}
+
+// loadConfig is mergeConfig's configuration, all of which makes sense.
+func loadConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
+	config, err := mergeConfig(c, flags)
+	if err != nil {
+		return config, err
 	}
 	if err := config.Validate(); err != nil {
 		return config, usagef(c, "%w", err)

@@ -42,6 +42,7 @@ func app() *cli.App {
 			evalCommand(),
 			featuresCommand(),
 			attentionCommand(),
+			dataCommand(),
 			benchCommand(),
 			devicesCommand(),
 			completionCommand(),

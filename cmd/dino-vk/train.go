@@ -20,7 +20,7 @@ func trainCommand() *cli.Command {
 		Usage:    "train DINO on a set of pictures",
 		Description: "Trains, writes checkpoints, config.yaml and log.txt to --output, and goes on with\n" +
 			"the run that it finds there. Ctrl-C writes a checkpoint and ends.",
-		Flags: configFlags(&flags),
+		Flags: configFlags(&flags, func(dino.Flag) bool { return true }),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -36,7 +36,7 @@ func trainCommand() *cli.Command {
 
 func train(c *cli.Context, config dino.Config) (err error) {
 	w := c.App.Writer
-	set, err := openData(c, config.Data, config)
+	set, err := openData(c, config)
 	if err != nil {
 		return err
 	}
@@ -71,17 +71,21 @@ func train(c *cli.Context, config dino.Config) (err error) {
 	return err
 }
 
-// openData opens a set of pictures and says what was left out.
-func openData(c *cli.Context, path string, config dino.Config) (*data.Set, error) {
-	if path == "" {
+// openSet opens the pictures of --data.
+func openSet(c *cli.Context, config dino.Config) (*data.Set, error) {
+	if config.Data == "" {
 		return nil, usagef(c, "--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
 	}
-	set, err := data.Open(c.Context, path, data.Options{MaxPixels: config.MaxPixels, Workers: config.NumWorkers})
-	if err != nil {
-		return nil, err
+	return data.Open(c.Context, config.Data, data.Options{MaxPixels: config.MaxPixels, Workers: config.NumWorkers})
+}
+
+// openData opens the pictures of --data and says what was left out.
+func openData(c *cli.Context, config dino.Config) (*data.Set, error) {
+	set, err := openSet(c, config)
+	if err == nil {
+		reportSkipped(c.App.Writer, set.Skipped)
 	}
-	reportSkipped(c.App.Writer, set.Skipped)
-	return set, nil
+	return set, err
 }
 
 // closeDevice closes the device; validation messages, which only a device

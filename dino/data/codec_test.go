@@ -23,7 +23,7 @@ import (
 func decodeBytes(file []byte, o Options) (Image, error) {
 	o = o.withDefaults()
 	p := &pictures{limit: o.Area, maxPixels: o.MaxPixels}
-	h, err := p.header(io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))))
+	h, err := p.readHeader(io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))))
 	if err != nil {
 		return Image{}, err
 	}

@@ -104,7 +104,7 @@ func (p *pictures) scanOne(e *entry) (area int, err error) {
 		return 0, named(e.name, err)
 	}
 	defer c.Close()
-	h, err := p.header(r)
+	h, err := p.readHeader(r)
 	if err != nil {
 		return 0, named(e.name, err)
 	}
@@ -112,8 +112,8 @@ func (p *pictures) scanOne(e *entry) (area int, err error) {
 	return w * height, nil
 }
 
-// header reads a picture's header and holds the file's length against it.
-func (p *pictures) header(r *io.SectionReader) (header, error) {
+// readHeader reads a picture's header and holds the file's length against it.
+func (p *pictures) readHeader(r *io.SectionReader) (header, error) {
 	if r.Size() == 0 {
 		return header{}, fmt.Errorf("an empty file: remove it")
 	}
@@ -148,7 +148,7 @@ func (p *pictures) decode(ctx context.Context, e *entry) (Image, error) {
 		return Image{}, err
 	}
 	defer c.Close()
-	h, err := p.header(r)
+	h, err := p.readHeader(r)
 	if err != nil {
 		return Image{}, err
 	}

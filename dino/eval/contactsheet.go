@@ -3,8 +3,9 @@ package eval
 import (
 	"image"
 	"image/color"
-	"image/draw"
 	"math"
+
+	"golang.org/x/image/draw"
 )
 
 // ContactSheet lays pictures out in rows and columns, gap pixels apart on
@@ -68,18 +69,21 @@ func CropImage(crop []float32, width, height int) *image.RGBA {
 	return m
 }
 
-// CropSheet shows a batch's crops: a row for each picture, its global crops
-// first. globals and locals are crop-major as the augmentation makes them,
-// (crops·batch, 3, size, size); locals may be empty.
-func CropSheet(batch int, globals []float32, globalSize int, locals []float32, localSize int) *image.RGBA {
-	rows := make([][]image.Image, batch)
-	add := func(crops []float32, size int) {
-		words := 3 * size * size
-		for i := 0; (i+1)*words <= len(crops); i++ {
-			rows[i%batch] = append(rows[i%batch], CropImage(crops[i*words:(i+1)*words], size, size))
-		}
+// CropRow is a contact sheet's row on one picture: the picture, shrunk to the
+// height of a global crop where it is higher, then its global and local crops,
+// each (3, side, side) normalised.
+func CropRow(picture *image.RGBA, globals [][]float32, globalSide int, locals [][]float32, localSide int) []image.Image {
+	if size := picture.Rect.Size(); size.Y > globalSide {
+		small := image.NewRGBA(image.Rect(0, 0, max(size.X*globalSide/size.Y, 1), globalSide))
+		draw.CatmullRom.Scale(small, small.Rect, picture, picture.Rect, draw.Src, nil)
+		picture = small
 	}
-	add(globals, globalSize)
-	add(locals, localSize)
-	return ContactSheet(rows, 4)
+	row := []image.Image{picture}
+	for _, crop := range globals {
+		row = append(row, CropImage(crop, globalSide, globalSide))
+	}
+	for _, crop := range locals {
+		row = append(row, CropImage(crop, localSide, localSide))
+	}
+	return row
 }

@@ -3,6 +3,7 @@ package eval
 import (
 	"image"
 	"image/color"
+	"slices"
 	"testing"
 )
 
@@ -49,12 +50,33 @@ func TestCropImage(t *testing.T) {
 	}
 }
 
-func TestCropSheet(t *testing.T) {
-	globals, locals := make([]float32, 2*3*3*8*8), make([]float32, 5*3*3*4*4)
-	if got, want := CropSheet(3, globals, 8, locals, 4).Bounds().Size(), image.Pt(4+2*12+5*8, 4+3*12); got != want {
-		t.Errorf("size %v, want %v", got, want)
+func TestCropRow(t *testing.T) {
+	crops := func(n, side int) (list [][]float32) {
+		for range n {
+			list = append(list, make([]float32, 3*side*side))
+		}
+		return list
 	}
-	if got, want := CropSheet(3, globals, 8, nil, 4).Bounds().Size(), image.Pt(4+2*12, 4+3*12); got != want {
-		t.Errorf("without local crops: size %v, want %v", got, want)
+	for _, c := range []struct{ w, h, locals, wantW, wantH int }{
+		{6, 5, 3, 6, 5},     // smaller than a crop: as it is
+		{30, 16, 0, 15, 8},  // shrunk to a crop's height
+		{1, 100, 1, 1, 8},   // never to nothing
+		{100, 8, 2, 100, 8}, // of a crop's height
+	} {
+		row := CropRow(plain(c.w, c.h, color.RGBA{9, 9, 9, 255}), crops(2, 8), 8, crops(c.locals, 4), 4)
+		want := []image.Point{{c.wantW, c.wantH}, {8, 8}, {8, 8}}
+		for range c.locals {
+			want = append(want, image.Pt(4, 4))
+		}
+		var got []image.Point
+		for _, m := range row {
+			got = append(got, m.Bounds().Size())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d x %d with %d local crops: sizes %v, want %v", c.w, c.h, c.locals, got, want)
+		}
+		if r, _, _, _ := row[0].At(0, 0).RGBA(); r>>8 != 9 {
+			t.Errorf("%d x %d: the picture's red is %d", c.w, c.h, r>>8)
+		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"dino-vk/gpu/gputest"
 )
 
-// camera is a source of pictures of random pixels, of which some can't be read.
+// camera is a source of labelled pictures of random pixels, of which some can't
+// be read.
 type camera struct {
 	n      int
 	prefix string
@@ -27,8 +28,8 @@ const cameraSide = 20
 
 func (s camera) Len() int          { return s.n }
 func (s camera) Name(i int) string { return fmt.Sprintf("%s%d.png", s.prefix, i) }
-func (s camera) Label(int) int     { return -1 }
-func (s camera) Classes() []string { return nil }
+func (s camera) Label(i int) int   { return i % 2 }
+func (s camera) Classes() []string { return []string{"even", "odd"} }
 func (s camera) Close() error      { return nil }
 
 func (s camera) Decode(ctx context.Context, i int) (data.Image, error) {
@@ -53,7 +54,7 @@ func runSettings(t *testing.T) Config {
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber = 16, 8, 2
 	c.OutDim, c.HeadHiddenDim, c.HeadBottleneckDim = 32, 24, 16
 	c.BatchSize, c.Epochs, c.WarmupEpochs, c.LR = 4, 2, 0, 0.05
-	c.Data, c.Output, c.SaveCkpFreq = "camera", t.TempDir(), 1
+	c.Data, c.Output, c.SaveCkpFreq, c.KNNEvery = "camera", t.TempDir(), 1, 1
 	return c
 }
 
@@ -153,6 +154,11 @@ func TestEqualRuns(t *testing.T) {
 	o := run(t, first)
 	if len(o.steps) != 10 || len(o.entries) != 2 || strings.Count(logLines(t, first.Output), "\n") != 2 {
 		t.Fatalf("%d steps and %d epochs, want 10 and 2", len(o.steps), len(o.entries))
+	}
+	for _, e := range o.entries {
+		if e.KNN == nil || !(*e.KNN >= 0 && *e.KNN <= 100) {
+			t.Errorf("epoch %d: k-NN %v", e.Epoch, e.KNN)
+		}
 	}
 	for i, r := range o.steps {
 		if r.Step != i+1 || !(r.Loss > 0) || !(r.GradNorm > 0) || !(r.ImagesPerSecond > 0) {

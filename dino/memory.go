@@ -15,8 +15,45 @@ var ErrTooLarge = errors.New("the run does not fit the device's memory")
 // before any is taken.
 func (t *Trainer) Memory() int64 { return t.need }
 
-// plan finds Memory.
-func (t *Trainer) plan() error {
+// fit declares the run. Where it needs more than have bytes, or tensors larger
+// than the device takes, it fails and names the batch size that would fit.
+func (t *Trainer) fit(ctx context.Context, have int64) error {
+	err := t.require(ctx)
+	switch {
+	case err == nil && t.need <= have:
+		return nil
+	case err == nil:
+		err = fmt.Errorf("it needs %s and %s has %s", gpu.FormatBytes(t.need), t.dev.Info().Name, gpu.FormatBytes(have))
+	case !errors.Is(err, gpu.ErrOutOfMemory):
+		return err
+	}
+	low, high := 0, t.config.BatchSize // a batch of low fits, one of high does not
+	for high-low > 1 {
+		smaller := Trainer{config: t.config, dev: t.dev, set: t.set}
+		smaller.config.BatchSize = (low + high) / 2
+		tooLarge := smaller.require(ctx)
+		smaller.probe.close()
+		if tooLarge == nil && smaller.need <= have {
+			low = smaller.config.BatchSize
+		} else {
+			high = smaller.config.BatchSize
+		}
+	}
+	remedy := "no batch size fits: use a smaller --arch, --out-dim or --image-size"
+	if low > 0 {
+		remedy = fmt.Sprintf("--batch-size %d would fit", low)
+		if rest := t.config.GlobalBatch() / low; rest > 1 {
+			remedy += fmt.Sprintf("; with --accumulate %d a step sees about as many images as now", rest)
+		}
+	}
+	return fmt.Errorf("%w: %w: %s", ErrTooLarge, err, remedy)
+}
+
+// require declares the run and finds its Memory.
+func (t *Trainer) require(ctx context.Context) error {
+	if err := t.declare(ctx); err != nil {
+		return err
+	}
 	var scratch int64
 	for _, g := range append(t.step.Graphs(), t.probe.graphs()...) {
 		plan, err := gpu.NewPlan(g)
@@ -27,43 +64,4 @@ func (t *Trainer) plan() error {
 	}
 	t.need = t.store.Bytes() + scratch + gpu.StagingBytes + t.probe.memory()
 	return nil
-}
-
-// checkMemory refuses a run that needs more than have bytes, and finds the
-// batch size that would fit.
-func (t *Trainer) checkMemory(ctx context.Context, have int64) error {
-	if err := t.plan(); err != nil {
-		return err
-	}
-	if t.need <= have {
-		return nil
-	}
-	low, high := 0, t.config.BatchSize // a batch of low fits, one of high does not
-	for high-low > 1 {
-		c := t.config
-		c.BatchSize = (low + high) / 2
-		smaller := Trainer{config: c, dev: t.dev, set: t.set}
-		err := smaller.declare(ctx, c)
-		if err == nil {
-			err = smaller.plan()
-		}
-		smaller.probe.close()
-		if err != nil {
-			return err
-		}
-		if smaller.need <= have {
-			low = c.BatchSize
-		} else {
-			high = c.BatchSize
-		}
-	}
-	remedy := "no batch size fits: use a smaller --arch, --out-dim or --image-size"
-	if low > 0 {
-		remedy = fmt.Sprintf("--batch-size %d would fit", low)
-		if rest := t.config.GlobalBatch() / low; rest > 1 {
-			remedy += fmt.Sprintf("; with --accumulate %d a step sees about as many images as now", rest)
-		}
-	}
-	return fmt.Errorf("%w: it needs %s and %s has %s: %s",
-		ErrTooLarge, gpu.FormatBytes(t.need), t.dev.Info().Name, gpu.FormatBytes(have), remedy)
 }

@@ -263,27 +263,26 @@ func TestMemoryAnnounced(t *testing.T) {
 // TestTooLarge refuses what does not fit and names the batch size that does.
 func TestTooLarge(t *testing.T) {
 	dev := gputest.Open(t)
+	c := runSettings(t)
+	c.Accumulate = 2
+	trainer := func(batch int) *Trainer {
+		tr := &Trainer{config: c, dev: dev, set: pictureSet(camera{n: 100})}
+		tr.config.BatchSize = batch
+		return tr
+	}
 	need := func(batch int) int64 {
-		c := runSettings(t)
-		c.BatchSize = batch
-		tr := Trainer{config: c, dev: dev, set: pictureSet(camera{n: 100})}
-		if err := errors.Join(tr.declare(context.Background(), c), tr.plan()); err != nil {
+		tr := trainer(batch)
+		if err := tr.require(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		return tr.need
 	}
-	c := runSettings(t)
-	c.BatchSize, c.Accumulate = 40, 2
-	for fits := range 40 {
-		if fits%7 > 1 {
-			continue
-		}
-		tr := Trainer{config: c, dev: dev, set: pictureSet(camera{n: 100})}
+	for _, fits := range []int{0, 1, 7, 8, 20, 39} {
 		have := need(max(fits, 1))
 		if fits == 0 {
 			have--
 		}
-		err := errors.Join(tr.declare(context.Background(), c), tr.checkMemory(context.Background(), have))
+		err := trainer(40).fit(context.Background(), have)
 		if !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("%d bytes: %v", have, err)
 		}
@@ -300,9 +299,25 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("a batch of %d would have fitted %d bytes too", fits+1, have)
 		}
 	}
-	tr := Trainer{config: c, dev: dev, set: pictureSet(camera{n: 100})}
-	if err := errors.Join(tr.declare(context.Background(), c), tr.checkMemory(context.Background(), need(40))); err != nil {
+	if err := trainer(40).fit(context.Background(), need(40)); err != nil {
 		t.Error(err)
+	}
+	// A limit of the device that some tensor exceeds counts as well.
+	batch := int(dev.Caps().MaxBinding/int64(2*4*3*c.ImageSize*c.ImageSize)) + 1
+	err := trainer(batch).fit(context.Background(), math.MaxInt64)
+	var low int
+	if err == nil || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "the device binds at most") {
+		t.Skipf("a batch of %d: %v", batch, err)
+	}
+	_, after, _ := strings.Cut(err.Error(), "--batch-size ")
+	if _, err := fmt.Sscanf(after, "%d would fit", &low); err != nil {
+		t.Fatalf("%q: %v", after, err)
+	}
+	if err := trainer(low).fit(context.Background(), math.MaxInt64); err != nil {
+		t.Error(err)
+	}
+	if err := trainer(low+1).fit(context.Background(), math.MaxInt64); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a batch of %d would have fitted too: %v", low+1, err)
 	}
 }
 

@@ -105,10 +105,7 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if ck != nil {
 		defer ck.Close()
 	}
-	if err := t.declare(ctx, t.config); err != nil {
-		return err
-	}
-	if err := t.checkMemory(ctx, t.dev.Available()+gpu.StagingBytes); err != nil {
+	if err := t.fit(ctx, t.dev.Available()+gpu.StagingBytes); err != nil {
 		return err
 	}
 	if err := t.output.begin(t.config, t.logged()); err != nil {
@@ -136,24 +133,22 @@ func (t *Trainer) logged() int {
 
 // declare records the step and what else runs on the device; no memory is
 // taken.
-func (t *Trainer) declare(ctx context.Context, c Config) error {
+func (t *Trainer) declare(ctx context.Context) error {
 	t.store = gpu.NewStore()
-	t.pictures = newPictures(t.store, c.BatchSize, t.set.Area)
+	t.pictures = newPictures(t.store, t.config.BatchSize, t.set.Area)
 	var err error
-	if t.step, err = NewStep(c, t.dev.Caps(), t.store, t.augment(c)); err != nil {
+	if t.step, err = NewStep(t.config, t.dev.Caps(), t.store, t.augment); err != nil {
 		return err
 	}
-	t.probe, err = newProbe(ctx, t, c)
+	t.probe, err = newProbe(ctx, t, t.config)
 	return err
 }
 
 // augment records the crops of the pictures.
-func (t *Trainer) augment(c Config) Crops {
-	return func(g *gpu.Graph, params *gpu.Tensor) Views {
-		pix, table := t.pictures.record(g)
-		crops := op.Augment(g, c.augmentation(), pix, table, params)
-		return Views{crops.Globals, crops.Locals, table}
-	}
+func (t *Trainer) augment(g *gpu.Graph, params *gpu.Tensor) Views {
+	pix, table := t.pictures.record(g)
+	crops := op.Augment(g, t.config.augmentation(), pix, table, params)
+	return Views{crops.Globals, crops.Locals, table}
 }
 
 // build takes the memory, compiles, and loads the state to go on with.

@@ -150,7 +150,7 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 				return fmt.Errorf("binding %d (%s): %w", i, b.name, err)
 			}
 		} else if t.Bytes() > g.caps.MaxBinding {
-			return fmt.Errorf("binding %d (%s): %v has %d bytes: the device binds at most %d", i, b.name, t, t.Bytes(), g.caps.MaxBinding)
+			return fmt.Errorf("binding %d (%s): %w: %v has %d bytes: the device binds at most %d", i, b.name, ErrOutOfMemory, t, t.Bytes(), g.caps.MaxBinding)
 		}
 		if b.write {
 			g.written[t.mem] = true
@@ -169,7 +169,7 @@ func (g *Graph) checkTexels(t *Tensor) error {
 		return fmt.Errorf("%v is no multiple of four elements", t)
 	}
 	if n := t.Bytes() / texelBytes; n > int64(g.caps.MaxTexels) {
-		return fmt.Errorf("%v has %d texels: the device binds at most %d", t, n, g.caps.MaxTexels)
+		return fmt.Errorf("%w: %v has %d texels: the device binds at most %d", ErrOutOfMemory, t, n, g.caps.MaxTexels)
 	}
 	return nil
 }

@@ -99,10 +99,15 @@ func (p *process) succeed(t *testing.T) {
 	}
 }
 
-// photos writes a folder of small pictures.
+// photos writes a folder of small pictures of two classes.
 func photos(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
+	for _, class := range classes {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i := range n {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
 		m := image.NewNRGBA(image.Rect(0, 0, 20, 17))
@@ -113,11 +118,18 @@ func photos(t *testing.T, n int) string {
 		if err := png.Encode(&b, m); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(photo(dir, i), b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return dir
+}
+
+var classes = []string{"cat", "dog"}
+
+// photo is the path of number i of photos.
+func photo(dir string, i int) string {
+	return filepath.Join(dir, classes[i%len(classes)], fmt.Sprintf("%02d.png", i))
 }
 
 // small are the arguments of a run of 60 steps, 12 an epoch, without --output.
@@ -125,7 +137,7 @@ func small(photos string, more ...string) []string {
 	return append([]string{"train", "--data", photos, "--dim", "16", "--depth", "1", "--heads", "2", "--patch-size", "8",
 		"--image-size", "16", "--local-size", "8", "--local-crops-number", "2", "--out-dim", "32", "--head-hidden-dim", "24",
 		"--head-bottleneck-dim", "16", "--batch-size", "2", "--epochs", "5", "--warmup-epochs", "1", "--saveckp-freq", "2",
-		"--checkpoint-every", "2", "--knn-every", "0"}, more...)
+		"--checkpoint-every", "2", "--knn-every", "2"}, more...)
 }
 
 const smallPhotos = 25
@@ -310,7 +322,7 @@ func TestErrors(t *testing.T) {
 	pictures, empty := photos(t, smallPhotos), t.TempDir()
 	broken := photos(t, 3)
 	for i := range 3 {
-		name := filepath.Join(broken, fmt.Sprintf("%02d.png", i))
+		name := photo(broken, i)
 		b, err := os.ReadFile(name)
 		if err == nil {
 			err = os.WriteFile(name, b[:len(b)/2], 0o644)

@@ -36,6 +36,12 @@ type Config struct {
 	GlobalCropsScale Scale
 	LocalCropsNumber int
 	LocalCropsScale  Scale
+	JitterProb       float64
+	JitterBrightness float64
+	JitterContrast   float64
+	JitterSaturation float64
+	JitterHue        float64
+	GrayProb         float64
 
 	// Optimization.
 	Optimizer       string

@@ -150,9 +150,11 @@ func FuzzMergeYAML(f *testing.F) {
 func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"--arch resnet50: unknown; use one of vit_tiny, vit_small, vit_base":                            func(c *Config) { c.Arch = "resnet50" },
-		"--image-size 225: must be a multiple of --patch-size 16; use 224 or 240":                       func(c *Config) { c.ImageSize = 225 },
-		"--local-size 9: must be a multiple of --patch-size 16; use 16":                                 func(c *Config) { c.LocalSize = 9 },
-		"--image-size 0: must be at least 1":                                                            func(c *Config) { c.ImageSize = 0 },
+		"--image-size 15: must be at least the --patch-size 16":                                         func(c *Config) { c.ImageSize = 15 },
+		"--local-size 9: must be at least the --patch-size 16":                                          func(c *Config) { c.LocalSize = 9 },
+		"--gray-prob 1.5: must be from 0 to 1":                                                          func(c *Config) { c.GrayProb = 1.5 },
+		"--jitter-hue 0.6: must be from 0 to 0.5":                                                       func(c *Config) { c.JitterHue = 0.6 },
+		"--image-size 0: must be at least the --patch-size 16":                                          func(c *Config) { c.ImageSize = 0 },
 		"--patch-size 33: must be from 4 to 32":                                                         func(c *Config) { c.PatchSize, c.ImageSize, c.LocalSize = 33, 33, 33 },
 		"--dim 100: width 100 cannot be shared by 6 heads; choose --dim and --heads so that it divides": func(c *Config) { c.Dim = 100 },
 		"--heads 5: width 384 cannot be shared by 5 heads; choose --dim and --heads so that it divides": func(c *Config) { c.Heads = 5 },

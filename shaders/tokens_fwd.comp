@@ -3,10 +3,11 @@
 // sequences of equal length in a packed buffer:
 //   x[start + s T + t] = (t == 0 ? cls : patches[first + s (T-1) + t-1]) + pos[t]
 // x (rows, D), patches (rows, D), cls (D), pos (T, D), f32.
-#extension GL_GOOGLE_include_directive : require
-#include "common.glsl"
+// An invocation does one element of SEQUENCES sequences: no division by T or D,
+// which are slow on processors, and pos is read once for all.
 
 layout(local_size_x = 256) in;
+const uint SEQUENCES = 16; // as in op.sequenceGrid
 layout(std430, set = 0, binding = 0) readonly buffer Patches { float patches[]; };
 layout(std430, set = 0, binding = 1) readonly buffer Cls { float cls[]; };
 layout(std430, set = 0, binding = 2) readonly buffer Pos { float pos[]; };
@@ -20,14 +21,19 @@ layout(push_constant) uniform Push {
 };
 
 void main() {
-    uint i = globalIndex();
-    if (i >= sequences * length * width) {
+    uint i = gl_GlobalInvocationID.x; // t D + d
+    uint size = length * width;
+    if (i >= size) {
         return;
     }
-    uint token = i / width;
-    uint d = i - token * width;
-    uint s = token / length;
-    uint t = token - s * length;
-    float embedded = t == 0 ? cls[d] : patches[(first + token - s - 1) * width + d];
-    x[start * width + i] = embedded + pos[t * width + d];
+    float constant = pos[i];
+    if (i < width) {
+        constant += cls[i];
+    }
+    uint s = gl_WorkGroupID.y * SEQUENCES;
+    uint end = min(s + SEQUENCES, sequences);
+    for (; s < end; s++) {
+        float embedded = i < width ? 0 : patches[first * width + s * (size - width) + i - width];
+        x[start * width + s * size + i] = embedded + constant;
+    }
 }

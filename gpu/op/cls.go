@@ -32,15 +32,14 @@ func Cls(t *Tape, x *gpu.Tensor, runs []Run) *gpu.Tensor {
 func clsBackward(t *Tape, x *gpu.Tensor, runs []Run, dy *gpu.Tensor) {
 	g := t.G
 	dx, accumulate := t.Grad(x)
+	if !accumulate {
+		g.Fill(dx, 0)
+	}
 	width := x.Dim(-1)
 	type push struct{ Start, First, Sequences, Length, Width, Accumulate uint32 }
 	start, first := 0, 0
 	for _, r := range runs {
-		touched := r.Length
-		if accumulate {
-			touched = 1
-		}
-		g.Dispatch(g.Pick(clsBwd, r), grid(g, r.Sequences*touched*width, 256), push{
+		g.Dispatch(g.Pick(clsBwd, r), grid(g, r.Sequences*width, 64), push{
 			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width), bit(accumulate),
 		}, dy, dx)
 		start += r.Sequences * r.Length

@@ -83,3 +83,10 @@ func narrow(values []float64) []float32 {
 	}
 	return out
 }
+
+func BenchmarkPatchify(b *testing.B) {
+	const n, size, p = 128, 32, 4
+	benchmark(b, 2*4*n*3*size*size, 0, func(g *gpu.Graph, s *source) {
+		Patchify(NewTape(g), p, s.normal(n, 3, size, size))
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/ref"
 )
@@ -50,4 +51,14 @@ func TestPosEmbedIdentity(t *testing.T) {
 	if y := PosEmbed(NewTape(k.Graph), pos, 4, 32, 32); y != pos {
 		t.Errorf("%v instead of %v", y, pos)
 	}
+}
+
+func BenchmarkPosEmbed(b *testing.B) {
+	const side, d = 14, 384
+	benchmark(b, 4*d*2*(1+side*side), 0, func(g *gpu.Graph, s *source) {
+		t := NewTape(g)
+		pos := s.normal(1, 1+side*side, d)
+		t.Param(pos, s.normal(1, 1+side*side, d), false)
+		t.Backward(PosEmbed(t, pos, 16, 96, 96), s.normal(1+6*6, d))
+	})
 }

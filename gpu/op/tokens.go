@@ -27,7 +27,7 @@ func AddTokens(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run)
 			g.Errorf("tokens: %v for sequences of %d", pos[i], r.Length)
 			return x
 		}
-		g.Dispatch(g.Pick(tokensFwd, r), grid(g, r.Sequences*r.Length*width, 256), push{
+		g.Dispatch(g.Pick(tokensFwd, r), sequenceGrid(r, r.Length*width), push{
 			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width),
 		}, in, cls, pos[i], x)
 		start += r.Sequences * r.Length
@@ -36,6 +36,12 @@ func AddTokens(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run)
 	t.Push(x, func(dx *gpu.Tensor) { addTokensBackward(t, patches, cls, pos, runs, dx) },
 		append([]*gpu.Tensor{patches, cls}, pos...)...)
 	return x
+}
+
+// sequenceGrid is the grid of shaders whose invocations do one of `size`
+// elements of 16 sequences.
+func sequenceGrid(r Run, size int) gpu.Groups {
+	return gpu.Groups{ceilDiv(size, 256), ceilDiv(r.Sequences, 16), 1}
 }
 
 func addTokensBackward(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run, dx *gpu.Tensor) {
@@ -56,7 +62,7 @@ func addTokensBackward(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, run
 		sum(cls, 1)
 		sum(pos[i], r.Length)
 		if dpatches != nil {
-			g.Dispatch(g.Pick(tokensBwdPatches, r), grid(g, r.Sequences*(r.Length-1)*width, 256), push{
+			g.Dispatch(g.Pick(tokensBwdPatches, r), sequenceGrid(r, (r.Length-1)*width), push{
 				uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width), bit(addPatches),
 			}, dx, dpatches)
 		}

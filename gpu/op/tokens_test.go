@@ -109,3 +109,31 @@ func TestCls(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAddTokens(b *testing.B) {
+	const width = 96
+	runs := []Run{{128, 65}, {256, 17}}
+	patches := Tokens(runs) - Sequences(runs)
+	record := func(g *gpu.Graph, s *source) {
+		t := NewTape(g)
+		leaf := func(shape ...int) *gpu.Tensor {
+			x := s.normal(shape...)
+			t.Param(x, s.normal(shape...), false)
+			return x
+		}
+		x := AddTokens(t, leaf(patches, width), leaf(width), []*gpu.Tensor{leaf(65, width), leaf(17, width)}, runs)
+		t.Backward(x, s.normal(Tokens(runs), width))
+	}
+	benchmark(b, 4*width*int64(3*patches+4*Tokens(runs)), 0, record)
+}
+
+func BenchmarkCls(b *testing.B) {
+	const width = 96
+	runs := []Run{{128, 65}, {256, 17}}
+	benchmark(b, 4*width*int64(Tokens(runs)), 0, func(g *gpu.Graph, s *source) {
+		t := NewTape(g)
+		x := s.normal(Tokens(runs), width)
+		t.Param(x, s.normal(Tokens(runs), width), false)
+		t.Backward(Cls(t, x, runs), s.normal(Sequences(runs), width))
+	})
+}

@@ -55,7 +55,7 @@ func (s Steps) String() string {
 
 // Line says in columns how fast a kernel is.
 func (k Kernel) Line(p *Peaks) string {
-	return fmt.Sprintf("%-22s %-34s %-8s %9s ms %7s GFLOP/s %5s %7s GB/s %5s", k.Operation, k.Shape, k.Pass,
+	return fmt.Sprintf("%-22s %-46s %-8s %9s ms %7s GFLOP/s %5s %7s GB/s %5s", k.Operation, k.Shape, k.Pass,
 		figure(k.Milliseconds.Median), figure(k.GFLOPs), p.compute(k.GFLOPs), figure(k.GBs), p.memory(k.GBs))
 }
 

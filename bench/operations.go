@@ -41,7 +41,7 @@ func sizesOf(c dino.Config) sizes {
 }
 
 // operations lists what a training step of these settings consists of, each
-// shape once.
+// shape once, and what evaluation adds.
 func operations(c dino.Config) []operation {
 	s := sizesOf(c)
 	list := []operation{
@@ -73,7 +73,7 @@ func operations(c dino.Config) []operation {
 	return append(list,
 		s.l2Norm(), s.weightNorm(),
 		s.linear("prototypes", 1, s.crops, c.HeadBottleneckDim, c.OutDim, noBias),
-		s.loss(), s.center(), s.gradientNorm(), s.adamW(), s.augment(), s.attentionProbs(),
+		s.loss(), s.center(), s.gradientNorm(), s.adamW(), s.augment(), s.attentionProbs(), s.neighbours(),
 	)
 }
 

@@ -35,6 +35,10 @@ func MeasurePeaks(ctx context.Context, dev *gpu.Device, e Effort) (Peaks, error)
 	return p, nil
 }
 
+// mostRounds bounds the shader's loop: Mesa's llvmpipe silently leaves loops
+// after 65,535 iterations.
+const mostRounds = 1 << 14
+
 // multiplyAdds is the rate of chains of multiply-adds in GFLOP/s. The work grows
 // until it takes a time that a clock can tell.
 func multiplyAdds(ctx context.Context, dev *gpu.Device, e Effort, chains uint32) (float64, error) {
@@ -57,7 +61,7 @@ func multiplyAdds(ctx context.Context, dev *gpu.Device, e Effort, chains uint32)
 		if err != nil {
 			return 0, err
 		}
-		if least := 10 * time.Millisecond; best[0] >= least || rounds >= 1<<20 {
+		if best[0] >= 10*time.Millisecond || rounds >= mostRounds {
 			flops := 2 * float64(chains) * linksPerRound * float64(rounds) * invocations
 			return flops / best[0].Seconds() / 1e9, nil
 		}

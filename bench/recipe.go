@@ -33,6 +33,13 @@ func FindRecipe(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("bench: no recipe %q: there are %s", name, strings.Join(names, ", "))
 }
 
+// WithBatch is the recipe with steps of another batch.
+func (r Recipe) WithBatch(images int) Recipe {
+	r.Config.BatchSize = images
+	r.Config = constant(r.Config)
+	return r
+}
+
 func small() dino.Config {
 	c := dino.DefaultConfig()
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber, c.PatchSize = 32, 16, 4, 4

@@ -8,7 +8,7 @@ import (
 	"dino-vk/gpu/op"
 )
 
-// The operations of a step that are no layers, and so have no backward.
+// The operations that are no layers, and so have no backward.
 
 // loss computes the gradient with the loss.
 func (s sizes) loss() operation {
@@ -103,6 +103,16 @@ func (s sizes) attentionProbs() operation {
 	return operation{"attention of CLS", fmt.Sprintf("%d of %d, %d heads", run.Sequences, run.Length, s.heads), 0,
 		flops.plus(traffic(tokens*s.dim, run.Sequences*s.dim, probs)), work{}, func(r *recorder) {
 			op.AttentionProbs(r.tape, r.input(tokens, 3*s.dim), s.heads, run.Length, 1)
+		}}
+}
+
+// neighbours finds the 20 nearest of 4096 features for each image of a batch.
+func (s sizes) neighbours() operation {
+	const n, k = 4096, 20
+	q := s.BatchSize
+	return operation{"nearest neighbours", fmt.Sprintf("%d of (%d, %d) for %d", k, n, s.dim, q), 0,
+		product(q, n, s.dim).plus(traffic(q*s.dim, n*s.dim, 2*q*k)), work{}, func(r *recorder) {
+			op.NearestNeighbours(r.g, r.input(q, s.dim), r.input(n, s.dim), k)
 		}}
 }
 

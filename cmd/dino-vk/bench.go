@@ -46,6 +46,7 @@ func benchCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
+			&cli.IntFlag{Name: "batch-size", Usage: "`N` images of a whole step; 0 is the recipe's"},
 			&cli.BoolFlag{Name: "torch", Usage: "only compare whole steps with PyTorch, of the recipe small unless --recipe says another"},
 			&cli.StringFlag{Name: "python", Usage: "Python `INTERPRETER` that has PyTorch; empty tries python3 and /usr/bin/python3"},
 			&cli.IntFlag{Name: "torch-steps", Value: 10, Usage: "`N` steps of each program in each of two turns of --torch"},
@@ -89,6 +90,19 @@ func choice(c *cli.Context, flag string, all []string) ([]string, error) {
 	return list, nil
 }
 
+// findRecipe is the named recipe with the batch that --batch-size says.
+func findRecipe(c *cli.Context, name string) (bench.Recipe, error) {
+	r, err := bench.FindRecipe(name)
+	n := c.Int("batch-size")
+	if n < 0 {
+		return r, fmt.Errorf("--batch-size %d: must be positive", n)
+	}
+	if n > 0 {
+		r = r.WithBatch(n)
+	}
+	return r, err
+}
+
 // compareTorch runs whole steps here and in PyTorch and writes the result. Its
 // last line is the ratio of the two speeds.
 func compareTorch(c *cli.Context, recipes []string) (err error) {
@@ -98,7 +112,7 @@ func compareTorch(c *cli.Context, recipes []string) (err error) {
 	if c.Int("torch-steps") < 1 {
 		return fmt.Errorf("--torch-steps %d: must be positive", c.Int("torch-steps"))
 	}
-	r, err := bench.FindRecipe(recipes[0])
+	r, err := findRecipe(c, recipes[0])
 	if err != nil {
 		return err
 	}
@@ -148,7 +162,7 @@ func measure(c *cli.Context, parts, recipes []string) (err error) {
 		fmt.Fprintln(w, "peaks:", result.Peaks)
 	}
 	for _, name := range recipes {
-		r, err := bench.FindRecipe(name)
+		r, err := findRecipe(c, name)
 		if err != nil {
 			return err
 		}

@@ -24,9 +24,11 @@ type probe struct {
 	knn         *eval.KNN
 	dev         *gpu.Device
 	train, test *data.Set // test is nil where queries are held out of train
+	paths       [2]string // of train and test; empty: as above
 	opened      []*data.Set
-	labels      []int // of test's pictures, as classes of train
-	candidates  int   // pictures of train that are no queries
+	left        []error // pictures that opened left out
+	labels      []int   // of test's pictures, as classes of train
+	candidates  int     // pictures of train that are no queries
 }
 
 // newProbe prepares what the settings ask for; nil where the pictures have no
@@ -35,7 +37,7 @@ func newProbe(ctx context.Context, t *Trainer, c Config) (p *probe, err error) {
 	if c.KNNEvery == 0 || c.KNNTrain == "" && len(t.set.Classes()) < 2 {
 		return nil, nil
 	}
-	p = &probe{every: c.KNNEvery, workers: t.workers(), dev: t.dev, train: t.set}
+	p = &probe{every: c.KNNEvery, workers: t.workers(), dev: t.dev, train: t.set, paths: [2]string{c.KNNTrain, c.KNNTest}}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -55,6 +57,7 @@ func newProbe(ctx context.Context, t *Trainer, c Config) (p *probe, err error) {
 			return p, fmt.Errorf("k-NN: %w", err)
 		}
 		p.opened = append(p.opened, set)
+		p.left = append(p.left, inSet(one.path, set.Skipped)...)
 		*one.set = set
 		area = max(area, set.Area)
 	}
@@ -82,6 +85,27 @@ func (p *probe) graphs() []*gpu.Graph {
 	return []*gpu.Graph{p.extractor.graph}
 }
 
+// skipped says what its own sets left out.
+func (p *probe) skipped() []error {
+	if p == nil {
+		return nil
+	}
+	return p.left
+}
+
+// inSet says of which set errors about pictures are; of the run's own, whose
+// path is empty here, they are as elsewhere.
+func inSet(path string, errs []error) []error {
+	if path == "" {
+		return errs
+	}
+	named := make([]error, len(errs))
+	for i, err := range errs {
+		named[i] = fmt.Errorf("%s: %w", path, err)
+	}
+	return named
+}
+
 func (p *probe) start(programs []*gpu.Program) {
 	if p != nil {
 		p.extractor.program = programs[0]
@@ -101,11 +125,11 @@ func (p *probe) due(epoch int, last bool) bool {
 	return p != nil && (last || (epoch+1)%p.every == 0)
 }
 
-// measure returns the top-1 accuracy in percent.
-func (p *probe) measure(ctx context.Context) (float64, error) {
+// measure returns the top-1 accuracy in percent, and what could not be read.
+func (p *probe) measure(ctx context.Context) (top1 float64, skipped []error, err error) {
 	var train, queries []float32
 	var trainLabels, labels []int
-	_, err := p.extractor.Features(ctx, p.train, p.workers, func(i int, feature []float32) error {
+	skipped, err = p.extractor.Features(ctx, p.train, p.workers, func(i int, feature []float32) error {
 		if p.test == nil && i%heldOut == 0 {
 			queries, labels = append(queries, feature...), append(labels, p.train.Label(i))
 		} else {
@@ -113,16 +137,18 @@ func (p *probe) measure(ctx context.Context) (float64, error) {
 		}
 		return nil
 	})
+	skipped = inSet(p.paths[0], skipped)
 	if err != nil {
-		return 0, err
+		return 0, skipped, err
 	}
 	if p.test != nil {
-		_, err := p.extractor.Features(ctx, p.test, p.workers, func(i int, feature []float32) error {
+		more, err := p.extractor.Features(ctx, p.test, p.workers, func(i int, feature []float32) error {
 			queries, labels = append(queries, feature...), append(labels, p.labels[i])
 			return nil
 		})
+		skipped = append(skipped, inSet(p.paths[1], more)...)
 		if err != nil {
-			return 0, err
+			return 0, skipped, err
 		}
 	}
 	for len(trainLabels) < p.candidates { // pictures that could not be read
@@ -130,13 +156,13 @@ func (p *probe) measure(ctx context.Context) (float64, error) {
 	}
 	defer p.knn.Close()
 	if err := p.knn.Start(p.dev, train); err != nil {
-		return 0, err
+		return 0, skipped, err
 	}
 	found, err := p.knn.Search(ctx, queries)
 	if err != nil {
-		return 0, err
+		return 0, skipped, err
 	}
-	return eval.Accuracy(found.Classify(trainLabels, probeNeighbours, eval.Temperature), labels, 1), nil
+	return eval.Accuracy(found.Classify(trainLabels, probeNeighbours, eval.Temperature), labels, 1), skipped, nil
 }
 
 func (p *probe) close() {

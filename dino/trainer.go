@@ -54,8 +54,8 @@ type Trainer struct {
 	need     int64  // bytes of device memory
 	output   *output
 	state    State
-	written  int // step of the last checkpoint that was tried, -1 before
-	skipped  int // pictures that can't be read, of those met
+	written  int             // step of the last checkpoint that was tried, -1 before
+	skipped  map[string]bool // why each picture that can't be read was left out
 
 	inFlight [gpu.Slots]*flight
 	next     int // slot of the oldest micro-batch under way
@@ -78,7 +78,10 @@ func NewTrainer(ctx context.Context, c Config, dev *gpu.Device, set *data.Set, o
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{config: c, dev: dev, set: set, observer: o, badStep: -1, written: -1, skipped: len(set.Skipped)}
+	t := &Trainer{config: c, dev: dev, set: set, observer: o, badStep: -1, written: -1, skipped: map[string]bool{}}
+	for _, err := range set.Skipped {
+		t.skipped[err.Error()] = true // named by who opened the set
+	}
 	if err := t.prepare(ctx); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -108,6 +111,7 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if err := t.fit(ctx, t.dev.Available()+gpu.StagingBytes); err != nil {
 		return err
 	}
+	t.skip(t.probe.skipped())
 	if err := t.output.begin(t.config, t.logged()); err != nil {
 		return err
 	}
@@ -223,10 +227,7 @@ func (t *Trainer) train(ctx context.Context, loader *data.Loader) error {
 		if err != nil {
 			return err
 		}
-		for _, err := range batch.Skipped {
-			t.skipped++
-			t.observer.Skipped(err)
-		}
+		t.skip(batch.Skipped)
 		if err := t.submit(ctx, step, batch.Items); err != nil {
 			return err
 		}
@@ -264,6 +265,16 @@ func (t *Trainer) epochEnds(step int) bool { return step%t.schedule.EpochSteps =
 func (t *Trainer) lineDue() bool {
 	return t.state.Means.Steps > 0 && t.output.log.step < t.state.Step &&
 		(t.epochEnds(t.state.Step) || t.state.Step >= t.Steps())
+}
+
+// skip tells of pictures that were left out, of each once.
+func (t *Trainer) skip(errs []error) {
+	for _, err := range errs {
+		if why := err.Error(); !t.skipped[why] {
+			t.skipped[why] = true
+			t.observer.Skipped(err)
+		}
+	}
 }
 
 // batches deals the pictures of the steps that are left.
@@ -379,9 +390,10 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 	e.Epoch = t.schedule.Epoch(t.state.Step - 1)
 	e.Step = t.state.Step
 	e.LnK = Number(lnK)
-	e.ImagesPerSecond = Number(t.rate.epoch())
+	e.ImagesPerSecond = Number(t.rate.endEpoch())
 	if t.probe.due(e.Epoch, t.state.Step == t.Steps()) {
-		top1, err := t.probe.measure(ctx)
+		top1, skipped, err := t.probe.measure(ctx)
+		t.skip(skipped)
 		if err != nil {
 			return fmt.Errorf("k-NN: %w", err)
 		}
@@ -390,7 +402,7 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 		t.rate.pause()
 	}
 	e.Memory = t.dev.PeakMemory()
-	e.Skipped = t.skipped
+	e.Skipped = len(t.skipped)
 	t.observer.Epoch(e, means.Health(lnK).Diagnosis())
 	if err := t.output.log.Write(e); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,6 +131,18 @@ var classes = []string{"cat", "dog"}
 // photo is the path of number i of photos.
 func photo(dir string, i int) string {
 	return filepath.Join(dir, classes[i%len(classes)], fmt.Sprintf("%02d.png", i))
+}
+
+// cut leaves the first part-th of a file.
+func cut(t *testing.T, name string, part int) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, b[:len(b)/part], 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // small are the arguments of a run of 60 steps, 12 an epoch, without --output.
@@ -322,14 +335,7 @@ func TestErrors(t *testing.T) {
 	pictures, empty := photos(t, smallPhotos), t.TempDir()
 	broken := photos(t, 3)
 	for i := range 3 {
-		name := photo(broken, i)
-		b, err := os.ReadFile(name)
-		if err == nil {
-			err = os.WriteFile(name, b[:len(b)/2], 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		cut(t, photo(broken, i), 2)
 	}
 	file := filepath.Join(empty, "file")
 	if err := os.WriteFile(file, []byte("\x00\x01no picture"), 0o644); err != nil {
@@ -415,5 +421,35 @@ func TestNonFinite(t *testing.T) {
 	step := doneSteps(t, dir)
 	if code != 1 || !strings.HasPrefix(message, fmt.Sprintf("dino-vk: step %d: the loss or a gradient is not finite; the checkpoint in %s", step+1, dir)) {
 		t.Errorf("exit code %d\n%s", code, message)
+	}
+}
+
+// TestSkipped damages pictures: each is named once and counted, and the run
+// goes on.
+func TestSkipped(t *testing.T) {
+	gputest.Open(t)
+	pictures, queries, dir := photos(t, smallPhotos), photos(t, 6), t.TempDir()
+	cut(t, photo(pictures, 3), 2)     // found when it is decoded
+	cut(t, photo(pictures, 4), 1<<20) // found when the set is opened
+	cut(t, photo(queries, 3), 2)      // found by k-NN
+	cut(t, photo(queries, 0), 1<<20)
+	p := program(t, nil, small(pictures, "--knn-test", queries, "--knn-every", "1", "--epochs", "3", "--output", dir)...)
+	p.succeed(t)
+	var lines []string
+	for line := range strings.Lines(p.stdout.String()) {
+		if strings.HasPrefix(line, "skipped: ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 4 {
+		t.Errorf("%d pictures are named:\n%s", len(lines), strings.Join(lines, ""))
+	}
+	for _, start := range []string{"dog/03.png", "cat/04.png", queries + ": dog/03.png", queries + ": cat/00.png"} {
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "skipped: "+start) }) {
+			t.Errorf("%s is not named:\n%s", start, strings.Join(lines, ""))
+		}
+	}
+	if log := content(t, dir)[dino.LogName]; strings.Count(log, "\"skipped\":4") < 1 || strings.Count(log, "\"knn\":") != 3 {
+		t.Errorf("log\n%s", log)
 	}
 }

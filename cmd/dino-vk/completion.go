@@ -41,7 +41,7 @@ compdef _dino_vk dino-vk
   set -l words (commandline -opc)
   $words[1] __complete $words[2..-1] (commandline -ct) 2>/dev/null
 end
-complete -c dino-vk -a '(__dino_vk)'
+complete -c dino-vk -f -n '__dino_vk | string length -q' -a '(__dino_vk)'
 `,
 }
 
@@ -66,7 +66,7 @@ func completionCommand() *cli.Command {
 }
 
 // completeCommand prints what may stand in place of its last argument after the
-// ones before, each with a tab and its meaning.
+// ones before, each with a tab and its meaning if it has one.
 func completeCommand() *cli.Command {
 	return &cli.Command{
 		Name: completeCommandName, Hidden: true, HideHelp: true, SkipFlagParsing: true,
@@ -77,7 +77,7 @@ func completeCommand() *cli.Command {
 			}
 			last := len(words) - 1
 			for _, r := range complete(c.App.Commands, words[:last], words[last]) {
-				fmt.Fprintf(c.App.Writer, "%s\t%s\n", r.name, r.meaning)
+				fmt.Fprintln(c.App.Writer, strings.TrimSuffix(r.name+"\t"+r.meaning, "\t"))
 			}
 			return nil
 		},

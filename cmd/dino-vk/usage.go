@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,6 +72,8 @@ func onlyCommands(c *cli.Context) error {
 	return usagef(c, "unknown command %q%s", name, didYouMean("", nearest(name, names)))
 }
 
+var invalidValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-(\S+): (.*)$`)
+
 // onUsageError says in one line what is wrong with a flag. Package flag has no
 // errors to test for, only their texts.
 func onUsageError(c *cli.Context, err error, _ bool) error {
@@ -81,11 +84,13 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		return usagef(c, "--%s needs a value", name)
 	}
-	if rest, ok := strings.CutPrefix(text, "invalid value "); ok {
-		value, rest, _ := strings.Cut(rest, " for flag -")
-		name, why, _ := strings.Cut(rest, ": ")
-		if why == "parse error" {
+	if m := invalidValue.FindStringSubmatch(text); m != nil {
+		value, name, why := m[1], m[2], m[3]
+		if why == "parse error" || strings.HasPrefix(why, "strconv.") {
 			why = value + " is not a whole number"
+			if _, ok := flagNamed(c.Command.Flags, name).(*cli.Float64Flag); ok {
+				why = value + " is not a number"
+			}
 		}
 		return usagef(c, "--%s: %s", name, why)
 	}

@@ -35,15 +35,15 @@ func TestAttentionCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(pictures, "bad.png"), []byte("no picture"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	one, two := filepath.Join(pictures, "01.png"), filepath.Join(pictures, "02.png")
+	one, two := photo(pictures, 1), photo(pictures, 2)
 	for _, c := range []struct {
 		name  string
 		args  []string
 		names []string
 		side  int // of a picture as it is shown
 	}{
-		{"a set", []string{"--data", pictures, "--limit", "3"}, []string{"00", "01", "03"}, 14 * 16},
-		{"all", []string{"--data", pictures, "--limit", "0", "--image-size", "300"}, []string{"00", "01", "02", "03", "04"}, 296},
+		{"a set", []string{"--data", pictures, "--limit", "3"}, []string{"cat-00", "cat-02", "dog-01"}, 14 * 16},
+		{"all", []string{"--data", pictures, "--limit", "0", "--image-size", "300"}, []string{"cat-00", "cat-02", "cat-04", "dog-01", "dog-03"}, 296},
 		{"files", []string{"--image-size", "45", one, two, one}, []string{"01", "02", "01-2"}, 6 * 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {

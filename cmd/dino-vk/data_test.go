@@ -12,7 +12,7 @@ import (
 
 func TestInspect(t *testing.T) {
 	root := t.TempDir()
-	good, err := os.ReadFile(filepath.Join(photos(t, 1), "00.png"))
+	good, err := os.ReadFile(photo(photos(t, 1), 0))
 	if err != nil {
 		t.Fatal(err)
 	}

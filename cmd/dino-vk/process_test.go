@@ -56,6 +56,7 @@ func program(t *testing.T, environment []string, args ...string) *process {
 	p := &process{Cmd: exec.Command(self, args...), ready: make(chan time.Time, 1), ended: make(chan error, 1)}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), environment...)
 	p.Stderr = &p.stderr
+	p.Dir = t.TempDir() // so that nothing is written here by mistake
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -366,7 +367,7 @@ func TestErrors(t *testing.T) {
 		{"unknown device", true, 1, small(pictures, "--device", "no-such-device"), nil, []string{"no-such-device"}},
 		{"unknown flag", false, 2, small(pictures, "--bath-size", "3"), nil, []string{"bath-size"}},
 		{"bad value", false, 2, small(pictures, "--lr", "fast"), nil, []string{`"fast" is not a number`}},
-		{"bad setting", false, 2, small(pictures, "--patch-size", "7"), nil, []string{"--image-size 16"}},
+		{"bad setting", false, 2, small(pictures, "--patch-size", "17"), nil, []string{"--image-size 16"}},
 		{"word", false, 2, small(pictures, "batch-size"), nil, []string{`no argument "batch-size"`}},
 		{"no config", false, 1, small(pictures, "--config", filepath.Join(empty, "c.yaml")), nil, []string{"c.yaml"}},
 		{"no driver", true, 1, small(pictures), []string{"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent"},

@@ -1,7 +1,6 @@
 package dino
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -17,8 +16,8 @@ func (t *Trainer) Memory() int64 { return t.need }
 
 // fit declares the run. Where it needs more than have bytes, or tensors larger
 // than the device takes, it fails and names the batch size that would fit.
-func (t *Trainer) fit(ctx context.Context, have int64) error {
-	err := t.require(ctx)
+func (t *Trainer) fit(have int64) error {
+	err := t.require()
 	switch {
 	case err == nil && t.need <= have:
 		return nil
@@ -29,10 +28,9 @@ func (t *Trainer) fit(ctx context.Context, have int64) error {
 	}
 	low, high := 0, t.config.BatchSize // a batch of low fits, one of high does not
 	for high-low > 1 {
-		smaller := Trainer{config: t.config, dev: t.dev, set: t.set}
+		smaller := Trainer{config: t.config, dev: t.dev, set: t.set, measured: t.measured}
 		smaller.config.BatchSize = (low + high) / 2
-		tooLarge := smaller.require(ctx)
-		smaller.probe.close()
+		tooLarge := smaller.require()
 		if tooLarge == nil && smaller.need <= have {
 			low = smaller.config.BatchSize
 		} else {
@@ -50,8 +48,8 @@ func (t *Trainer) fit(ctx context.Context, have int64) error {
 }
 
 // require declares the run and finds its Memory.
-func (t *Trainer) require(ctx context.Context) error {
-	if err := t.declare(ctx); err != nil {
+func (t *Trainer) require() error {
+	if err := t.declare(); err != nil {
 		return err
 	}
 	var scratch int64

@@ -166,7 +166,8 @@ func TestEqualRuns(t *testing.T) {
 		}
 	}
 	second := first
-	second.Output, second.NumWorkers, second.Trace = t.TempDir(), 3, filepath.Join(t.TempDir(), "trace")
+	second.Output, second.Trace = t.TempDir(), filepath.Join(t.TempDir(), "trace")
+	second.NumWorkers, second.CheckpointEvery = 3, 2
 	run(t, second)
 	sameRun(t, first.Output, second.Output)
 	seed := first

@@ -268,12 +268,16 @@ func TestTooLarge(t *testing.T) {
 	c.Accumulate = 2
 	trainer := func(batch int) *Trainer {
 		tr := &Trainer{config: c, dev: dev, set: pictureSet(camera{n: 100})}
+		var err error
+		if tr.measured, err = openProbeSets(context.Background(), c, tr.set); err != nil {
+			t.Fatal(err)
+		}
 		tr.config.BatchSize = batch
 		return tr
 	}
 	need := func(batch int) int64 {
 		tr := trainer(batch)
-		if err := tr.require(context.Background()); err != nil {
+		if err := tr.require(); err != nil {
 			t.Fatal(err)
 		}
 		return tr.need
@@ -283,7 +287,7 @@ func TestTooLarge(t *testing.T) {
 		if fits == 0 {
 			have--
 		}
-		err := trainer(40).fit(context.Background(), have)
+		err := trainer(40).fit(have)
 		if !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("%d bytes: %v", have, err)
 		}
@@ -300,12 +304,12 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("a batch of %d would have fitted %d bytes too", fits+1, have)
 		}
 	}
-	if err := trainer(40).fit(context.Background(), need(40)); err != nil {
+	if err := trainer(40).fit(need(40)); err != nil {
 		t.Error(err)
 	}
 	// A limit of the device that some tensor exceeds counts as well.
 	batch := int(dev.Caps().MaxBinding/int64(2*4*3*c.ImageSize*c.ImageSize)) + 1
-	err := trainer(batch).fit(context.Background(), math.MaxInt64)
+	err := trainer(batch).fit(math.MaxInt64)
 	var low int
 	if err == nil || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "the device binds at most") {
 		t.Skipf("a batch of %d: %v", batch, err)
@@ -314,10 +318,10 @@ func TestTooLarge(t *testing.T) {
 	if _, err := fmt.Sscanf(after, "%d would fit", &low); err != nil {
 		t.Fatalf("%q: %v", after, err)
 	}
-	if err := trainer(low).fit(context.Background(), math.MaxInt64); err != nil {
+	if err := trainer(low).fit(math.MaxInt64); err != nil {
 		t.Error(err)
 	}
-	if err := trainer(low+1).fit(context.Background(), math.MaxInt64); !errors.Is(err, ErrTooLarge) {
+	if err := trainer(low + 1).fit(math.MaxInt64); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a batch of %d would have fitted too: %v", low+1, err)
 	}
 }

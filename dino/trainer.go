@@ -50,8 +50,9 @@ type Trainer struct {
 	store    *gpu.Store
 	pictures *pictures
 	step     *Step
-	probe    *probe // nil where nothing is measured on the way
-	need     int64  // bytes of device memory
+	measured *probeSets // nil where nothing is measured on the way
+	probe    *probe
+	need     int64 // bytes of device memory
 	output   *output
 	state    State
 	written  int             // step of the last checkpoint that was tried, -1 before
@@ -98,6 +99,10 @@ func (t *Trainer) prepare(ctx context.Context) error {
 		return err
 	}
 	t.state = State{Data: t.set.Len(), Names: digest(t.set), Seed: t.config.Seed, Config: t.config}
+	if t.measured, err = openProbeSets(ctx, t.config, t.set); err != nil {
+		return err
+	}
+	t.skip(t.measured.skipped())
 	if t.output, err = openOutput(t.config.Output); err != nil {
 		return err
 	}
@@ -108,10 +113,9 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if ck != nil {
 		defer ck.Close()
 	}
-	if err := t.fit(ctx, t.dev.Available()+gpu.StagingBytes); err != nil {
+	if err := t.fit(t.dev.Available() + gpu.StagingBytes); err != nil {
 		return err
 	}
-	t.skip(t.probe.skipped())
 	if err := t.output.begin(t.config, t.logged()); err != nil {
 		return err
 	}
@@ -137,14 +141,14 @@ func (t *Trainer) logged() int {
 
 // declare records the step and what else runs on the device; no memory is
 // taken.
-func (t *Trainer) declare(ctx context.Context) error {
+func (t *Trainer) declare() error {
 	t.store = gpu.NewStore()
 	t.pictures = newPictures(t.store, t.config.BatchSize, t.set.Area)
 	var err error
 	if t.step, err = NewStep(t.config, t.dev.Caps(), t.store, t.augment); err != nil {
 		return err
 	}
-	t.probe, err = newProbe(ctx, t, t.config)
+	t.probe, err = newProbe(t)
 	return err
 }
 
@@ -179,8 +183,8 @@ func (t *Trainer) build(ck *Checkpoint) error {
 	return nil
 }
 
-// Resumed is the number of optimizer steps that the run had done before.
-func (t *Trainer) Resumed() int { return t.state.Step }
+// Done is the number of optimizer steps done, those before a resume included.
+func (t *Trainer) Done() int { return t.state.Step }
 
 // Steps is the number of optimizer steps after which the run ends.
 func (t *Trainer) Steps() int {
@@ -435,6 +439,7 @@ func (t *Trainer) workers() int {
 // Close releases what the trainer holds. The device stays open.
 func (t *Trainer) Close() error {
 	t.probe.close()
+	t.measured.close()
 	if t.step != nil {
 		t.step.Close()
 	}

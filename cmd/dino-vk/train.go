@@ -53,10 +53,12 @@ func train(c *cli.Context, config dino.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, gpu.FormatBytes(t.Memory()))
-	if n := t.Resumed(); n > 0 {
+	if n := t.Done(); n >= t.Steps() {
+		fmt.Fprintf(w, "nothing left to do after step %d of %d\n", n, t.Steps())
+	} else if n > 0 {
 		fmt.Fprintf(w, "going on after step %d of %d\n", n, t.Steps())
 	}
-	*shown = *newConsole(w, t.Resumed(), t.Steps())
+	*shown = *newConsole(w, t.Done(), t.Steps())
 	err = t.Run(c.Context)
 	shown.close()
 	switch {
@@ -66,7 +68,7 @@ func train(c *cli.Context, config dino.Config) (err error) {
 		return fmt.Errorf("%w; the checkpoint in %s is the last good one: try a lower --lr, a --clip-grad, or another --seed, in another --output",
 			err, config.Output)
 	case err == nil:
-		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Steps(), gpu.FormatBytes(dev.PeakMemory()), config.Output)
+		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Done(), gpu.FormatBytes(dev.PeakMemory()), config.Output)
 	}
 	return err
 }

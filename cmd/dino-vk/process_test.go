@@ -101,10 +101,15 @@ func (p *process) succeed(t *testing.T) {
 	}
 }
 
-// photos writes a folder of small pictures, 00.png and so on.
+// photos writes a folder of small pictures of two classes.
 func photos(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
+	for _, class := range classes {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i := range n {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
 		m := image.NewNRGBA(image.Rect(0, 0, 20, 17))
@@ -115,7 +120,7 @@ func photos(t *testing.T, n int) string {
 		if err := png.Encode(&b, m); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(photo(dir, i), b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,25 +129,7 @@ func photos(t *testing.T, n int) string {
 
 var classes = []string{"cat", "dog"}
 
-// labelled is photos in folders of two classes.
-func labelled(t *testing.T, n int) string {
-	t.Helper()
-	dir := photos(t, n)
-	for _, class := range classes {
-		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range n {
-		to := photo(dir, i)
-		if err := os.Rename(filepath.Join(dir, filepath.Base(to)), to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// photo is the path of number i of labelled.
+// photo is the path of number i of photos.
 func photo(dir string, i int) string {
 	return filepath.Join(dir, classes[i%len(classes)], fmt.Sprintf("%02d.png", i))
 }
@@ -260,7 +247,7 @@ func TestKill(t *testing.T) {
 	const seed = 2104_14294
 	t.Logf("%d kills, seed %d", kills, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	args := small(labelled(t, smallPhotos), "--drop-path-rate", "0.2")
+	args := small(photos(t, smallPhotos), "--drop-path-rate", "0.2")
 
 	whole := t.TempDir()
 	p := program(t, nil, append(args, "--output", whole)...)
@@ -297,7 +284,7 @@ func TestKill(t *testing.T) {
 // TestInterrupt presses Ctrl-C in the middle.
 func TestInterrupt(t *testing.T) {
 	gputest.Open(t)
-	args := small(labelled(t, smallPhotos), "--accumulate", "2", "--epochs", "1000", "--checkpoint-every", "0")
+	args := small(photos(t, smallPhotos), "--accumulate", "2", "--epochs", "1000", "--checkpoint-every", "0")
 	dir, whole := t.TempDir(), t.TempDir()
 	p := program(t, nil, append(args, "--output", dir)...)
 	<-p.ready
@@ -326,7 +313,7 @@ func TestInterrupt(t *testing.T) {
 // TestFullDisk lets files grow only to half a checkpoint.
 func TestFullDisk(t *testing.T) {
 	gputest.Open(t)
-	args := append(small(labelled(t, smallPhotos)), "--output", t.TempDir())
+	args := append(small(photos(t, smallPhotos)), "--output", t.TempDir())
 	dir := args[len(args)-1]
 	program(t, nil, append(args, "--max-steps", "4")...).succeed(t)
 	before := content(t, dir)
@@ -346,8 +333,8 @@ func TestFullDisk(t *testing.T) {
 // TestErrors makes mistakes: each gives a clear message and exit code 1, or 2
 // where the command line is wrong.
 func TestErrors(t *testing.T) {
-	pictures, empty := labelled(t, smallPhotos), t.TempDir()
-	broken := labelled(t, 3)
+	pictures, empty := photos(t, smallPhotos), t.TempDir()
+	broken := photos(t, 3)
 	for i := range 3 {
 		cut(t, photo(broken, i), 2)
 	}
@@ -412,7 +399,7 @@ func TestErrors(t *testing.T) {
 // TestTwoProcesses lets a second run into a folder that is in use.
 func TestTwoProcesses(t *testing.T) {
 	gputest.Open(t)
-	args := small(labelled(t, smallPhotos), "--epochs", "1000", "--output", t.TempDir())
+	args := small(photos(t, smallPhotos), "--epochs", "1000", "--output", t.TempDir())
 	first := program(t, nil, args...)
 	<-first.ready
 	second := program(t, nil, args...)
@@ -430,7 +417,7 @@ func TestTwoProcesses(t *testing.T) {
 func TestNonFinite(t *testing.T) {
 	gputest.Open(t)
 	dir := t.TempDir()
-	p := program(t, nil, small(labelled(t, smallPhotos), "--lr", "1e20", "--warmup-epochs", "0", "--freeze-last-layer", "0", "--output", dir)...)
+	p := program(t, nil, small(photos(t, smallPhotos), "--lr", "1e20", "--warmup-epochs", "0", "--freeze-last-layer", "0", "--output", dir)...)
 	code, message := p.wait(t), p.stderr.String()
 	step := doneSteps(t, dir)
 	if code != 1 || !strings.HasPrefix(message, fmt.Sprintf("dino-vk: step %d: the loss or a gradient is not finite; the checkpoint in %s", step+1, dir)) {
@@ -442,7 +429,7 @@ func TestNonFinite(t *testing.T) {
 // goes on.
 func TestSkipped(t *testing.T) {
 	gputest.Open(t)
-	pictures, queries, dir := labelled(t, smallPhotos), labelled(t, 6), t.TempDir()
+	pictures, queries, dir := photos(t, smallPhotos), photos(t, 6), t.TempDir()
 	cut(t, photo(pictures, 3), 2)     // found when it is decoded
 	cut(t, photo(pictures, 4), 1<<20) // found when the set is opened
 	cut(t, photo(queries, 3), 2)      // found by k-NN

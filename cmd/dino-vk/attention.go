@@ -82,7 +82,7 @@ func attention(c *cli.Context) (err error) {
 	g := gallery{folder: output}
 	skipped, err := a.Maps(c.Context, set, indices, workers(c.Int("num-workers")), func(i int, m dino.AttentionMap) error {
 		name := set.Name(i)
-		if c.NArg() > 0 {
+		if c.NArg() > 1 {
 			name = filepath.Base(name)
 		}
 		return g.add(name, m)
@@ -114,6 +114,8 @@ func namedPictures(c *cli.Context) (*data.Set, error) {
 		return nil, usagef(c, "both --data %s and %s: give one of them", path, files[0])
 	case path != "":
 		return openPictures(c, path)
+	case len(files) == 1: // may be a folder, too
+		return openPictures(c, files[0])
 	}
 	set, err := data.OpenFiles(c.Context, files, data.Options{Workers: c.Int("num-workers")})
 	if err == nil {

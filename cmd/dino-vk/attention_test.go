@@ -44,6 +44,8 @@ func TestAttentionCommand(t *testing.T) {
 	}{
 		{"a set", []string{"--data", pictures, "--limit", "3"}, []string{"cat-00", "cat-02", "dog-01"}, 14 * 16},
 		{"all", []string{"--data", pictures, "--limit", "0", "--image-size", "300"}, []string{"cat-00", "cat-02", "cat-04", "dog-01", "dog-03"}, 296},
+		{"a folder", []string{"--limit", "1", pictures}, []string{"cat-00"}, 14 * 16},
+		{"a file", []string{one}, []string{"01"}, 14 * 16},
 		{"files", []string{"--image-size", "45", one, two, one}, []string{"01", "02", "01-2"}, 6 * 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,7 +55,7 @@ func TestAttentionCommand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if bad := c.name != "files"; strings.Contains(stderr, "skipped: bad.png") != bad {
+			if bad := !strings.Contains(c.name, "file"); strings.Contains(stderr, "skipped: bad.png") != bad {
 				t.Errorf("the bad picture should be named: %v, stderr %q", bad, stderr)
 			}
 			if !strings.Contains(stdout, "attention.png") {

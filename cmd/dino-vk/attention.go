@@ -72,7 +72,7 @@ func attention(c *cli.Context) (err error) {
 	if errors.Is(err, dino.ErrNoAttention) {
 		return fmt.Errorf("%s: %w to look at", ck.Path, err)
 	} else if err != nil {
-		return err
+		return fitting(err)
 	}
 	defer a.Close()
 	output := c.Path("output")

@@ -85,9 +85,9 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 	if err := atLeast(c, "batch-size", 1); err != nil {
 		return nil, err
 	}
-	e, err := dino.NewExtractor(dev, m, size, c.Int("batch-size"), set.Area)
+	e, err := dino.NewExtractor(dev, m, size, min(c.Int("batch-size"), set.Len()), set.Area)
 	if err != nil {
-		return nil, err
+		return nil, fitting(err)
 	}
 	defer e.Close()
 	t := &eval.Table{Classes: set.Classes(), Width: e.Width()}
@@ -100,6 +100,14 @@ func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*ev
 		err = errors.New("not one picture could be read")
 	}
 	return t, err
+}
+
+// fitting adds to an error for lack of memory what would help.
+func fitting(err error) error {
+	if errors.Is(err, gpu.ErrOutOfMemory) {
+		return fmt.Errorf("%w; use a smaller --batch-size or --image-size", err)
+	}
+	return err
 }
 
 func featuresCommand() *cli.Command {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"dino-vk/gpu/gputest/again"
+
 	vulkan "github.com/vulkan-go/vulkan"
 )
 
@@ -149,7 +151,7 @@ func logNaive(t *testing.T) {
 	crashes := 0
 	for range tries {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestNaiveBinding$")
+		cmd := again.Command(ctx, t, "-test.run=^TestNaiveBinding$")
 		cmd.Env = append(os.Environ(), naive+"=1", "GOTRACEBACK=none")
 		err := cmd.Run()
 		cancel()

@@ -2,7 +2,8 @@
 // Attention probabilities of the first queries of each sequence.
 //   p_ij = softmax_j(hd^-1/2 q_i . k_j), for i < queries
 // qkv (sequences length, 3, H, hd), probs (sequences, H, queries, length), f32.
-// An invocation does one row: its maximum, then its sum, then its quotients.
+// An invocation does one row: its scores, of which it keeps the maximum and the
+// sum online (see attention_fwd.glsl), then its quotients.
 #extension GL_GOOGLE_include_directive : require
 #define WIDTH 1
 #include "common.glsl"
@@ -37,22 +38,19 @@ void main() {
     uint begin = row * length;
 
     float top = -3.0e38;
+    float total = 0;
     for (uint j = 0; j < length; j++) {
         float s = 0;
         for (uint d = 0; d < HEAD; d++) {
             s += dot(q[d], FETCH(qkv, k + j * stride, d));
         }
         probs[begin + j] = s;
-        top = max(top, s);
-    }
-    float total = 0;
-    for (uint j = 0; j < length; j++) {
-        float e = exp(probs[begin + j] - top);
-        probs[begin + j] = e;
-        total += e;
+        float high = max(top, s);
+        total = total * exp(top - high) + exp(s - high);
+        top = high;
     }
     float inverse = 1 / total;
     for (uint j = 0; j < length; j++) {
-        probs[begin + j] *= inverse;
+        probs[begin + j] = exp(probs[begin + j] - top) * inverse;
     }
 }

@@ -41,13 +41,17 @@ uint fraction(uvec2 weight, uvec2 sum) {
     uvec2 twice = wideShift(sum, 1u);
     uint q = uint(wideFloat(weight) / wideFloat(sum) * 4194304.0);
     uvec2 rest = wideSub(wideAdd(wideShift(weight, 23u), sum), wideScale(twice, q));
-    for (uint i = 0u; i < 4u && (rest.y >> 31) == 1u; ++i) {
-        --q;
-        rest = wideAdd(rest, twice);
+    for (uint i = 0u; i < 4u; ++i) { // of constant length, so that it is unrolled
+        if ((rest.y >> 31) == 1u) {
+            --q;
+            rest = wideAdd(rest, twice);
+        }
     }
-    for (uint i = 0u; i < 4u && !wideLess(rest, twice); ++i) {
-        ++q;
-        rest = wideSub(rest, twice);
+    for (uint i = 0u; i < 4u; ++i) {
+        if (!wideLess(rest, twice)) {
+            ++q;
+            rest = wideSub(rest, twice);
+        }
     }
     return q;
 }

@@ -17,6 +17,8 @@ layout(push_constant) uniform Push {
     uint width; // D
     float row_pitch; // source rows per output row: side / (rows + 0.1)
     float col_pitch;
+    uint begin; // the output rows that this dispatch goes through
+    uint end;
     uint accumulate;
 };
 
@@ -49,13 +51,13 @@ void main() {
     uint d = i - token * width;
     float sum = 0;
     if (token == 0) {
-        sum = dy[i];
+        sum = begin == 0 ? dy[i] : 0;
     } else {
         int r = int((token - 1) / side);
         int c = int((token - 1) % side);
         uvec2 down = readers(r, rows, row_pitch);
         uvec2 across = readers(c, cols, col_pitch);
-        for (uint a = down.x; a < down.y; a++) {
+        for (uint a = max(down.x, begin); a < min(down.y, end); a++) {
             float line = 0;
             for (uint b = across.x; b < across.y; b++) {
                 line += weightAt(c, b, col_pitch) * dy[(1 + a * cols + b) * width + d];

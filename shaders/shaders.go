@@ -4,6 +4,14 @@
 // in spv/ is committed, so that building the program needs no compiler;
 // `make shaders` makes it anew and writes the manifest, whose hashes a test
 // compares with the sources.
+//
+// No loop may be long. Mesa's llvmpipe silently leaves every loop of an
+// invocation, and so computes something wrong, once all of them together have
+// gone round 65,535 times (LP_MAX_TGSI_LOOP_ITERATIONS in its source). Loops that
+// it unrolls don't count: those of constant length up to 32 with a small body.
+// The length of all others must be bounded by the host, which divides them over
+// invocations or dispatches (package op, mostIterations) and tests sizes that
+// would go wrong (gpu/op/loops_test.go).
 package shaders
 
 import (

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 
 	"dino-vk/dino"
 	"dino-vk/gpu/gputest"
+	"dino-vk/gpu/gputest/again"
 )
 
 // asProgram in the environment makes the test binary dino-vk itself.
@@ -49,11 +51,7 @@ type process struct {
 // program starts dino-vk with these arguments and additions to the environment.
 func program(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{Cmd: exec.Command(self, args...), ready: make(chan time.Time, 1), ended: make(chan error, 1)}
+	p := &process{Cmd: again.Command(context.Background(), t, args...), ready: make(chan time.Time, 1), ended: make(chan error, 1)}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), environment...)
 	p.Stderr = &p.stderr
 	p.Dir = t.TempDir() // so that nothing is written here by mistake

@@ -48,8 +48,9 @@ const maxHeadDim = 128
 // Attention is o = softmax(hd^-1/2 q kᵀ) v within each sequence of the runs, for
 // qkv (T, 3 H hd) that holds q, k and v of every head as the qkv layer of a ViT
 // yields them; o is (T, H hd) (Vaswani et al., arXiv 1706.03762). hd may be at
-// most 128. Memory grows with T, not with its square: the backward computes the
-// probabilities again from the log-sum-exp of each row.
+// most 128, and on a CPU a sequence at most 65,000 tokens long. Memory grows
+// with T, not with its square: the backward computes the probabilities again
+// from the log-sum-exp of each row.
 func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	g := t.G
 	in, tokens, width := matrix(qkv)
@@ -61,6 +62,12 @@ func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	}
 	if !checkRuns(g, qkv, tokens, runs) {
 		return o
+	}
+	for _, r := range runs {
+		if onCPU(g.Caps()) && r.Length > mostIterations {
+			g.Errorf("attention over %d tokens: this device allows %d", r.Length, mostIterations)
+			return o
+		}
 	}
 	lse := g.New("lse", gpu.F32, tokens, heads)
 	for _, s := range stretches(g, runs, width) {
@@ -117,7 +124,8 @@ func attentionRows(caps gpu.Caps, k *gpu.Kernel, length, hd int) int {
 // AttentionProbs gives the rows of the attention matrix that belong to the
 // first `queries` tokens of each sequence of qkv (B length, 3 H hd): probs (B,
 // H, queries, length). One query gives the attention of CLS, length queries
-// the whole matrix. No gradient flows through it.
+// the whole matrix. No gradient flows through it. On a CPU a sequence may be
+// 32,500 tokens long.
 func AttentionProbs(t *Tape, qkv *gpu.Tensor, heads, length, queries int) *gpu.Tensor {
 	g := t.G
 	in, tokens, width := matrix(qkv)
@@ -126,6 +134,10 @@ func AttentionProbs(t *Tape, qkv *gpu.Tensor, heads, length, queries int) *gpu.T
 	hd := width / 3 / heads
 	if width != 3*heads*hd || hd < 1 || hd > maxHeadDim || tokens != sequences*length || queries < 1 || queries > length {
 		g.Errorf("attention of %d queries among %d: %v for %d heads", queries, length, qkv, heads)
+		return probs
+	}
+	if onCPU(g.Caps()) && 2*length > mostIterations {
+		g.Errorf("attention over %d tokens: this device allows %d", length, mostIterations/2)
 		return probs
 	}
 	type push struct {

@@ -239,7 +239,7 @@ func testAttention(t *testing.T, caps gpu.Caps, heads, hd int, runs []Run, large
 
 func TestAttentionProbs(t *testing.T) {
 	for _, c := range []struct{ sequences, length, heads, hd, queries int }{
-		{1, 1, 1, 1, 1}, {3, 33, 2, 7, 1}, {2, 17, 3, 32, 17}, {1, 197, 6, 64, 1}, {1, 3601, 1, 128, 1},
+		{1, 1, 1, 1, 1}, {3, 33, 2, 7, 1}, {2, 17, 3, 32, 17}, {1, 197, 6, 64, 1}, {1, 3601, 1, 128, 1}, {1, 30_000, 1, 3, 1},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			tokens := c.sequences * c.length

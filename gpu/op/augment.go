@@ -157,6 +157,10 @@ func RenderCrops(g *gpu.Graph, images, table, crops *gpu.Tensor, first, n, width
 	if !pictures(g, images, table, max(width, height)) {
 		return g.New("crops", gpu.F32, n, 3, height, width)
 	}
+	if most := statsLanes * mostIterations; width*height > most {
+		g.Errorf("augment: crops of %d x %d pixels, allowed are %d pixels", width, height, most)
+		return g.New("crops", gpu.F32, n, 3, height, width)
+	}
 	longest := math.Ceil(math.Sqrt(pixels(images)*4/3)) + 1
 	scale := max(1, longest/float64(min(width, height)))
 	r := renderer{g: g, images: images, table: table, width: width, height: height,
@@ -293,6 +297,9 @@ func (r *renderer) part(crops *gpu.Tensor, first int, out, images *gpu.Tensor, p
 
 // strip is how many pixels one invocation blurs (STRIP in blur.glsl).
 const strip = 8
+
+// statsLanes is how many invocations share a crop in augment_stats.comp.
+const statsLanes = 256
 
 // tapWords is the room for the weights of one crop.
 func (r *renderer) tapWords() int { return 2 * (2 + r.taps) * max(r.width, r.height) }

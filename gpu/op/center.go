@@ -12,9 +12,13 @@ var (
 func CenterSum(g *gpu.Graph, logits, sum *gpu.Tensor, accumulate bool) {
 	rows, width := logits.Dim(0), logits.Dim(1)
 	type push struct{ Rows, Width, Accumulate uint32 }
+	const most = mostIterations / rowAlign * rowAlign // rows of a dispatch
 	for _, s := range spans(g, rows, width) {
-		g.Dispatch(quadShader(g, centerSum, width), gpu.Groups{(width + 255) / 256, 1, 1},
-			push{uint32(s.n), uint32(width), bit(accumulate || s.first > 0)}, s.of(logits), sum)
+		for at := 0; at < s.n; at += most {
+			part := span{s.first + at, min(most, s.n-at)}
+			g.Dispatch(quadShader(g, centerSum, width), gpu.Groups{(width + 255) / 256, 1, 1},
+				push{uint32(part.n), uint32(width), bit(accumulate || part.first > 0)}, part.of(logits), sum)
+		}
 	}
 }
 

@@ -274,11 +274,12 @@ func gemmTilesX(n int) int {
 }
 
 // gemmParts is into how many parts to cut the sum so that the device has
-// enough to do: at least 256 workgroups if that leaves 256 summands to each.
+// enough to do: at least 256 workgroups if that leaves 256 summands to each. No
+// part may be too long to loop over, where four summands can take six rounds.
 func gemmParts(s gemmSize) int {
 	wide := gemmTilesX(s.N)
 	groups := ceilDiv(s.N, gemmTile*wide) * ceilDiv(s.M, gemmTile*gemmTiles/wide)
-	return max(1, min(ceilDiv(256, groups), s.K/256))
+	return max(ceilDiv(s.K, mostIterations/2), min(ceilDiv(256, groups), s.K/256))
 }
 
 func ceilDiv(n, d int) int { return (n + d - 1) / d }

@@ -64,7 +64,7 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 		g.Errorf("layer norm: gamma has a gradient and beta has none")
 		return
 	}
-	chunkRows := max(leastRows, (rows+mostChunks-1)/mostChunks)
+	chunkRows := min(max(leastRows, (rows+mostChunks-1)/mostChunks), mostIterations)
 	parts := spans(g, rows, width)
 	chunks := 0
 	for _, s := range parts {

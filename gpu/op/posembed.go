@@ -47,11 +47,15 @@ func posEmbedBackward(t *Tape, pos *gpu.Tensor, side, rows, cols int, dy *gpu.Te
 	type push struct {
 		Side, Rows, Cols, Width uint32
 		RowPitch, ColPitch      float32
-		Accumulate              uint32
+		Begin, End, Accumulate  uint32
 	}
-	g.Dispatch(g.Pick(posEmbedBwd, d), grid(g, pos.Len(), 64), push{
-		uint32(side), uint32(rows), uint32(cols), uint32(d), pitch(side, rows), pitch(side, cols), bit(accumulate),
-	}, dy, dpos)
+	band := max(1, mostIterations/(cols+2)) // rows of dy that one dispatch goes through
+	for begin := 0; begin < rows; begin += band {
+		g.Dispatch(g.Pick(posEmbedBwd, d), grid(g, pos.Len(), 64), push{
+			uint32(side), uint32(rows), uint32(cols), uint32(d), pitch(side, rows), pitch(side, cols),
+			uint32(begin), uint32(min(begin+band, rows)), bit(accumulate || begin > 0),
+		}, dy, dpos)
+	}
 }
 
 // pitch is how many source cells an output cell advances. The reference adds

@@ -47,6 +47,9 @@ func matrix(t *gpu.Tensor) (m *gpu.Tensor, rows, width int) {
 // that covers the rows.
 func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int) (gpu.Shader, gpu.Groups) {
 	n := lanes(g.Caps(), rows, width)
+	if onCPU(g.Caps()) && rowPasses*(width/4/n) > mostIterations {
+		g.Errorf("rows of %d elements are too wide for this device", width)
+	}
 	return quadShader(g, k, width).With("LANES", uint32(n)), grid(g, rows, 64/n)
 }
 
@@ -61,11 +64,16 @@ func quadShader(g *gpu.Graph, k *gpu.Kernel, width int) gpu.Shader {
 
 // lanes is how many invocations share a row: on a CPU, told by its narrow
 // subgroups, one where the rows alone make work for every core, since
-// barriers are slow there; on a GPU enough to read memory in order.
+// barriers are slow there; on a GPU enough to read memory in order. No lane may
+// loop too often.
 func lanes(caps gpu.Caps, rows, width int) int {
 	const groups = 8 // workgroups that keep a few cores busy
 	n := 1
 	for n < 64 && 4*n < width {
+		if rowPasses*(width/4/n) > mostIterations {
+			n *= 2
+			continue
+		}
 		if caps.SubgroupSize <= 8 && rows*n >= 64*groups {
 			break
 		}

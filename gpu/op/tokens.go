@@ -54,9 +54,12 @@ func addTokensBackward(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, run
 		sum := func(shared *gpu.Tensor, count int) {
 			if d, accumulate := t.Grad(shared); d != nil {
 				type push struct{ Start, Sequences, Length, Width, Count, Accumulate uint32 }
-				g.Dispatch(g.Pick(tokensBwdPos, r), grid(g, count*width, 64), push{
-					uint32(start), uint32(r.Sequences), uint32(r.Length), uint32(width), uint32(count), bit(accumulate),
-				}, dx, d)
+				for s := 0; s < r.Sequences; s += mostIterations {
+					g.Dispatch(g.Pick(tokensBwdPos, r), grid(g, count*width, 64), push{
+						uint32(start + s*r.Length), uint32(min(mostIterations, r.Sequences-s)), uint32(r.Length),
+						uint32(width), uint32(count), bit(accumulate || s > 0),
+					}, dx, d)
+				}
 			}
 		}
 		sum(cls, 1)

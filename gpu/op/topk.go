@@ -11,20 +11,17 @@ var topK = gpu.Plain("topk")
 // candidatesAtOnce bounds the scratch memory of the similarities.
 const candidatesAtOnce = 16384
 
-// mostIterations bounds the loops of an invocation: Mesa's llvmpipe silently
-// leaves all loops after 65,535 iterations together (LP_MAX_TGSI_LOOP_ITERATIONS).
-const mostIterations = 65000
-
 // NearestNeighbours finds for each row of queries (Q, D) the k rows of
 // candidates (N, D) with the largest dot product, largest first, and of equal
 // ones the lower number first: their products (Q, k) f32 and numbers (Q, k)
-// u32. On rows of unit length that is cosine similarity. k may not exceed N.
+// u32. On rows of unit length that is cosine similarity. k may not exceed N, nor
+// 65,000.
 func NearestNeighbours(g *gpu.Graph, queries, candidates *gpu.Tensor, k int) (values, numbers *gpu.Tensor) {
 	defer g.Scope("neighbours")()
 	rows, n, width := queries.Dim(0), candidates.Dim(0), queries.Dim(1)
 	values = g.New("similarities", gpu.F32, rows, max(k, 1))
 	numbers = g.New("neighbours", gpu.U32, rows, max(k, 1))
-	if k < 1 || k > n || candidates.Dim(1) != width {
+	if k < 1 || k > min(n, mostIterations) || candidates.Dim(1) != width {
 		g.Errorf("the %d nearest of %v to %v", k, candidates, queries)
 		return values, numbers
 	}

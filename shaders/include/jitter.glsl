@@ -90,8 +90,8 @@ uint turnOf(uint order, uint op) {
 
 // blended applies the operations from..to-1 of the order, none of them hue.
 ivec3 blended(ivec3 c, Crop p, uint from, uint to, int mean) {
-    for (uint i = from; i < to; ++i) {
-        uint op = p.order >> (4u * i) & 15u;
+    for (uint i = 0u; i < 4u; ++i) { // of constant length, so that it is unrolled
+        uint op = i >= from && i < to ? p.order >> (4u * i) & 15u : NO_OP;
         int plain = op == CONTRAST_OP ? mean : op == SATURATION_OP ? luma(c) : 0;
         float factor = op == BRIGHTNESS_OP ? p.brightness : op == CONTRAST_OP ? p.contrast
                      : op == SATURATION_OP ? p.saturation : 1.0; // 1 changes nothing

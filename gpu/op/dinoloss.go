@@ -62,14 +62,15 @@ type lossPass struct {
 	batch, crops, width                               int
 }
 
-// record dispatches the whole pass at once where the bindings span the logits,
-// otherwise crop by crop and a run of images at a time. It returns the terms of
+// record dispatches the whole pass at once where the bindings span the logits
+// and a grid the images, otherwise crop by crop and a run of images at a time. It returns the terms of
 // the loss.
 func (l *lossPass) record() (terms *gpu.Tensor) {
 	images, crops := l.batch, l.crops
-	if fit := int(l.g.Caps().MaxBinding / (4 * int64(l.width))); fit < l.batch*l.crops {
+	most := int(l.g.Caps().MaxGroups[1])
+	if fit := int(l.g.Caps().MaxBinding / (4 * int64(l.width))); fit < l.batch*l.crops || l.batch > most {
 		crops = 1
-		images = min(l.batch, fit-rowAlign) // a view may have to begin up to rowAlign-1 rows early
+		images = min(l.batch, fit-rowAlign, most) // a view may have to begin up to rowAlign-1 rows early
 	}
 	if images <= 0 {
 		l.g.Errorf("a binding of %d bytes is too small for %d rows of %d elements", l.g.Caps().MaxBinding, rowAlign, l.width)

@@ -29,6 +29,7 @@ func TestDINOLoss(t *testing.T) {
 		{batch: 4, crops: 4, width: 96, spread: 300}, // one-hot softmaxes, exp of thousands
 		{batch: 100, crops: 4, width: 36, spread: 1, binding: 140 * 36 * 4},
 		{batch: 67, crops: 3, width: 30, spread: 1, binding: 100 * 30 * 4},
+		{batch: 66_001, crops: 2, width: 4, spread: 1}, // more images than a grid has rows
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) { testDINOLoss(t, c) })
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,19 +14,24 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-func main() {
+func main() { os.Exit(program(os.Args, os.Stdout)) }
+
+// program carries out a command line and returns the exit code.
+func program(args []string, stdout io.Writer) int {
 	// The first Ctrl-C asks a run to write its checkpoint and end; the second
 	// ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	err := app().RunContext(ctx, joinSwitches(os.Args))
+	a := app()
+	a.Writer = stdout
+	err := a.RunContext(ctx, joinSwitches(args))
 	switch {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "dino-vk:", err)
 	}
-	os.Exit(exitCode(err))
+	return exitCode(err)
 }
 
 func app() *cli.App {

@@ -32,9 +32,7 @@ const asProgram = "DINOVK_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		limitFiles()
-		main()
-		os.Exit(0)
+		os.Exit(program(os.Args, limitingFiles(os.Stdout)))
 	}
 	gputest.Main(m)
 }
@@ -48,8 +46,8 @@ type process struct {
 	ended          chan error
 }
 
-// program starts dino-vk with these arguments and additions to the environment.
-func program(t *testing.T, environment []string, args ...string) *process {
+// start starts dino-vk with these arguments and additions to the environment.
+func start(t *testing.T, environment []string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: again.Command(context.Background(), t, args...), ready: make(chan time.Time, 1), ended: make(chan error, 1)}
 	p.Env = append(append(os.Environ(), asProgram+"=1"), environment...)
@@ -248,7 +246,7 @@ func TestKill(t *testing.T) {
 	args := small(photos(t, smallPhotos), "--drop-path-rate", "0.2")
 
 	whole := t.TempDir()
-	p := program(t, nil, append(args, "--output", whole)...)
+	p := start(t, nil, append(args, "--output", whole)...)
 	ready := <-p.ready
 	p.succeed(t)
 	starting, training := ready.Sub(p.begun), time.Since(ready)
@@ -256,7 +254,7 @@ func TestKill(t *testing.T) {
 
 	dir := t.TempDir()
 	for killed := 0; killed < kills; {
-		p := program(t, nil, append(args, "--output", dir)...)
+		p := start(t, nil, append(args, "--output", dir)...)
 		if random.IntN(4) == 0 {
 			time.Sleep(time.Duration(random.Float64() * float64(starting)))
 		} else {
@@ -275,7 +273,7 @@ func TestKill(t *testing.T) {
 		killed++
 		t.Logf("kill %d after %v: the checkpoint is of step %d", killed, after, doneSteps(t, dir))
 	}
-	program(t, nil, append(args, "--output", dir)...).succeed(t)
+	start(t, nil, append(args, "--output", dir)...).succeed(t)
 	same(t, want, content(t, dir))
 }
 
@@ -284,7 +282,7 @@ func TestInterrupt(t *testing.T) {
 	gputest.Open(t)
 	args := small(photos(t, smallPhotos), "--accumulate", "2", "--epochs", "1000", "--checkpoint-every", "0")
 	dir, whole := t.TempDir(), t.TempDir()
-	p := program(t, nil, append(args, "--output", dir)...)
+	p := start(t, nil, append(args, "--output", dir)...)
 	<-p.ready
 	time.Sleep(20 * time.Millisecond)
 	if err := p.Process.Signal(os.Interrupt); err != nil {
@@ -299,12 +297,12 @@ func TestInterrupt(t *testing.T) {
 	step := doneSteps(t, dir)
 	t.Logf("interrupted after step %d", step)
 	end := strconv.Itoa(step + 9)
-	p = program(t, nil, append(args, "--output", dir, "--max-steps", end)...)
+	p = start(t, nil, append(args, "--output", dir, "--max-steps", end)...)
 	p.succeed(t)
 	if out := p.stdout.String(); step > 0 && !strings.Contains(out, fmt.Sprintf("going on after step %d of %s", step, end)) {
 		t.Errorf("printed\n%s", out)
 	}
-	program(t, nil, append(args, "--output", whole, "--max-steps", end)...).succeed(t)
+	start(t, nil, append(args, "--output", whole, "--max-steps", end)...).succeed(t)
 	same(t, content(t, whole), content(t, dir))
 }
 
@@ -313,13 +311,10 @@ func TestFullDisk(t *testing.T) {
 	gputest.Open(t)
 	args := append(small(photos(t, smallPhotos)), "--output", t.TempDir())
 	dir := args[len(args)-1]
-	// A checkpoint of megabytes: the limit must leave room for the code that a
-	// driver on the processor makes, in files in memory (SwiftShader).
-	args[slices.Index(args, "--out-dim")+1] = "16384"
-	program(t, nil, append(args, "--max-steps", "4")...).succeed(t)
+	start(t, nil, append(args, "--max-steps", "4")...).succeed(t)
 	before := content(t, dir)
 	half := len(before[dino.CheckpointName]) / 2
-	p := program(t, []string{fileLimit + "=" + strconv.Itoa(half)}, args...)
+	p := start(t, []string{fileLimit + "=" + strconv.Itoa(half)}, args...)
 	code := p.wait(t)
 	message := p.stderr.String()
 	if code != 1 || !strings.Contains(message, filepath.Join(dir, dino.CheckpointName)) || !strings.Contains(message, "checkpoint of step 6: write ") {
@@ -379,7 +374,10 @@ func TestErrors(t *testing.T) {
 			if test.device {
 				gputest.Open(t)
 			}
-			p := program(t, test.environment, test.args...)
+			p := start(t, test.environment, test.args...)
+			if test.name == "no loader" && len(p.Args) > 1+len(test.args) {
+				t.Skipf("%s chooses the libraries, whatever LD_LIBRARY_PATH says", p.Path)
+			}
 			code := p.wait(t)
 			message := p.stderr.String()
 			if code != test.code || !strings.HasPrefix(message, "dino-vk: ") {
@@ -401,9 +399,9 @@ func TestErrors(t *testing.T) {
 func TestTwoProcesses(t *testing.T) {
 	gputest.Open(t)
 	args := small(photos(t, smallPhotos), "--epochs", "1000", "--output", t.TempDir())
-	first := program(t, nil, args...)
+	first := start(t, nil, args...)
 	<-first.ready
-	second := program(t, nil, args...)
+	second := start(t, nil, args...)
 	if code := second.wait(t); code != 1 || !strings.Contains(second.stderr.String(), "another run is writing to this folder") {
 		t.Errorf("exit code %d\n%s", code, second.stderr.String())
 	}
@@ -411,14 +409,14 @@ func TestTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.wait(t)
-	program(t, nil, append(args, "--max-steps", "1")...).succeed(t)
+	start(t, nil, append(args, "--max-steps", "1")...).succeed(t)
 }
 
 // TestNonFinite reads what people are told when a run blows up.
 func TestNonFinite(t *testing.T) {
 	gputest.Open(t)
 	dir := t.TempDir()
-	p := program(t, nil, small(photos(t, smallPhotos), "--lr", "1e20", "--warmup-epochs", "0", "--freeze-last-layer", "0", "--output", dir)...)
+	p := start(t, nil, small(photos(t, smallPhotos), "--lr", "1e20", "--warmup-epochs", "0", "--freeze-last-layer", "0", "--output", dir)...)
 	code, message := p.wait(t), p.stderr.String()
 	step := doneSteps(t, dir)
 	if code != 1 || !strings.HasPrefix(message, fmt.Sprintf("dino-vk: step %d: the loss or a gradient is not finite; the checkpoint in %s", step+1, dir)) {
@@ -435,7 +433,7 @@ func TestSkipped(t *testing.T) {
 	cut(t, photo(pictures, 4), 1<<20) // found when the set is opened
 	cut(t, photo(queries, 3), 2)      // found by k-NN
 	cut(t, photo(queries, 0), 1<<20)
-	p := program(t, nil, small(pictures, "--knn-test", queries, "--knn-every", "1", "--epochs", "3", "--output", dir)...)
+	p := start(t, nil, small(pictures, "--knn-test", queries, "--knn-every", "1", "--epochs", "3", "--output", dir)...)
 	p.succeed(t)
 	var lines []string
 	for line := range strings.Lines(p.stdout.String()) {

@@ -20,11 +20,11 @@ func cropsCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "crops",
 		Usage: "show the crops that training makes of pictures",
-		Description: "Writes a contact sheet: a row for each of the first pictures of the set, with the\n" +
-			"picture, its global crops and its local crops as an epoch of training makes them.",
+		Description: "Writes a contact sheet: a row for each of a few pictures, with the picture, its\n" +
+			"global crops and its local crops as an epoch of training makes them.",
 		Flags: append(configFlags(&flags, cropSetting),
 			&cli.IntFlag{Name: "epoch", Usage: "epoch of the training, counted from 0"},
-			&cli.IntFlag{Name: "pictures", Value: 8, Usage: "pictures to show"},
+			&cli.IntFlag{Name: "pictures", Value: 8, Usage: "pictures to show, chosen evenly from all"},
 			&cli.PathFlag{Name: "output", Usage: "`FILE.png` to write"},
 		),
 		Action: func(c *cli.Context) error {
@@ -64,10 +64,7 @@ func crops(c *cli.Context, config dino.Config) (err error) {
 		return err
 	}
 	defer closeDevice(dev, &err)
-	indices := make([]int, min(c.Int("pictures"), set.Len()))
-	for i := range indices {
-		indices[i] = i
-	}
+	indices := spread(set.Len(), c.Int("pictures"))
 	k, err := dino.NewCropper(dev, config, c.Int("epoch"), min(len(indices), 8), set.Area)
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs; see README.md.
 
-.PHONY: all demo test test-reference bench bench-torch shaders setup check
+.PHONY: all demo test test-reference test-drivers bench bench-torch shaders setup check
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -33,6 +33,10 @@ shaders:
 # DINOVK_REFERENCE names another set than the one in dino/testdata/reference.
 test-reference:
 	$(GO) test -count=1 -v -run '^TestReference' ./dino/...
+
+# All tests on several drivers; cmd/drivers.sh says which and how to name them.
+test-drivers: setup
+	@./cmd/drivers.sh
 
 # Measure the device: peaks, kernels, training steps; results by device in bench/results.
 bench: setup

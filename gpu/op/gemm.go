@@ -135,7 +135,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 		return
 	}
 	// Every run of rows fills slots of its own with partial sums.
-	part := roundUp(ceilDiv(runs[0].n, max(1, gemmParts(size)/len(runs))), 4)
+	part := roundUp(ceilDiv(runs[0].n, ceilDiv(gemmParts(size), len(runs))), 4)
 	slots := 0
 	for _, s := range runs {
 		slots += ceilDiv(s.n, part)

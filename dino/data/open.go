@@ -17,18 +17,24 @@ import (
 
 // understood is what a path may name, for errors.
 const understood = "a folder or tar of pictures (" + formats + "), a list file with one path a line, a WebDataset tar, " +
-	"CIFAR-10/100 binaries, IDX files, or .gz of the last three"
+	"CIFAR-10/100 binaries, IDX files, .gz of the last three, or \"shapes\", the built-in set"
 
 // Open opens the pictures that path names: a folder (class = first folder
 // level, if any), a list file (see readList), a tar or a folder of tars (see
 // indexTar), CIFAR-10 or CIFAR-100 binaries or a folder or tar of them, IDX
 // pictures or a folder of them, or one picture. What a file is follows from
 // its contents. PATH:train and PATH:test choose a part: a subfolder of that
-// name, or of CIFAR and IDX folders, where train is the default.
+// name, or of CIFAR and IDX folders, where train is the default. The name
+// shapes is the generated set (see parseShapes); ./shapes is a file.
 //
 // It reads every picture's header, in parallel, and stops with ctx's error when
 // ctx ends. A path without one readable picture gives ErrNoImages.
 func Open(ctx context.Context, path string, o Options) (*Set, error) {
+	if spec, ok, err := parseShapes(path); err != nil {
+		return nil, err
+	} else if ok {
+		return openShapes(spec), nil
+	}
 	o = o.withDefaults()
 	path, split := cutSplit(path)
 	s, err := open(ctx, path, split, o)

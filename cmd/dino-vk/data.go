@@ -10,6 +10,7 @@ func dataCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			inspectCommand(),
 			cropsCommand(),
+			shapesCommand(),
 		},
 	}
 }

@@ -14,6 +14,7 @@ type Config struct {
 	PatchSize         int
 	Dim, Depth, Heads int // 0: as Arch says
 	DropPathRate      float64
+	InitStd           float64
 
 	// Head.
 	OutDim            int

@@ -14,8 +14,9 @@ type Head struct {
 	In         int // width of the backbone's features
 	Hidden     int // width of the hidden layers
 	Bottleneck int
-	Out        int // prototypes K
-	Layers     int // linear layers of the MLP
+	Out        int     // prototypes K
+	Layers     int     // linear layers of the MLP
+	InitStd    float64 // standard deviation of their first weights
 }
 
 // Params lists the weights in the order of the reference's state dict.
@@ -28,7 +29,7 @@ func (h Head) Params() []op.Param {
 			out = h.Bottleneck
 		}
 		list = append(list,
-			op.Param{Name: h.layer(i) + ".weight", Shape: []int{out, in}, Init: op.TruncNormal(0.02)},
+			op.Param{Name: h.layer(i) + ".weight", Shape: []int{out, in}, Init: op.TruncNormal(h.InitStd)},
 			op.Param{Name: h.layer(i) + ".bias", Shape: []int{out}, Init: op.Constant(0)})
 		in = out
 	}

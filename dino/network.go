@@ -32,7 +32,7 @@ func NewNetwork(c Config) (Network, error) {
 		return Network{}, err
 	}
 	return Network{v, Head{
-		In: v.Features(), Hidden: c.HeadHiddenDim, Bottleneck: c.HeadBottleneckDim, Out: c.OutDim, Layers: c.HeadLayers,
+		In: v.Features(), Hidden: c.HeadHiddenDim, Bottleneck: c.HeadBottleneckDim, Out: c.OutDim, Layers: c.HeadLayers, InitStd: c.InitStd,
 	}}, nil
 }
 
@@ -40,7 +40,7 @@ func NewNetwork(c Config) (Network, error) {
 func (c Config) ViT() vit.Config {
 	dim, depth, heads := c.Backbone()
 	return vit.Config{
-		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Dim: dim, Depth: depth, Heads: heads, DropPath: c.DropPathRate,
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Dim: dim, Depth: depth, Heads: heads, InitStd: c.InitStd, DropPath: c.DropPathRate,
 	}
 }
 

@@ -72,6 +72,7 @@ func (v *validator) within(name string, low, high float64) {
 
 func (v *validator) model() {
 	c := v.config
+	v.positive("init-std")
 	names := make([]string, len(Archs))
 	for i, a := range Archs {
 		names[i] = a.Name

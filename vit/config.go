@@ -19,6 +19,7 @@ type Config struct {
 	Dim       int // width D
 	Depth     int // blocks
 	Heads     int
+	InitStd   float64 // standard deviation of the linear layers' first weights
 	DropPath  float64 // rate of stochastic depth at the last block; it grows linearly from 0
 }
 
@@ -53,7 +54,7 @@ func (c Config) Params() []op.Param {
 			op.Param{Name: name + ".bias", Shape: []int{d}, Init: zero})
 	}
 	linear := func(name string, in, out int) {
-		list = append(list, op.Param{Name: name + ".weight", Shape: []int{out, in}, Init: normal},
+		list = append(list, op.Param{Name: name + ".weight", Shape: []int{out, in}, Init: op.TruncNormal(c.InitStd)},
 			op.Param{Name: name + ".bias", Shape: []int{out}, Init: zero})
 	}
 	for i := range c.Depth {

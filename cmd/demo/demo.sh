@@ -8,6 +8,6 @@ make --no-print-directory all
 rm -rf demo
 bin/dino-vk train --config cmd/demo/shapes.yaml --output demo
 bin/dino-vk attention --checkpoint demo --data shapes:test:n=8 --output demo/attention
-bin/dino-vk eval knn --checkpoint demo --train shapes:train:n=1000 --test shapes:test:n=400 --nb-knn 10 --nb-knn 20 --baselines --json demo/knn.json
+bin/dino-vk eval knn --checkpoint demo --train shapes:train:n=300 --test shapes:test:n=1000 --nb-knn 10 --nb-knn 20 --baselines --json demo/knn.json
 knn() { sed -n "s/.*\"$1\": *\([0-9.]*\).*/\1/p" demo/knn.json; }
 echo "demo: knn_raw=$(knn raw) knn_untrained=$(knn untrained) knn_trained=$(knn teacher) seconds=$(($(date +%s) - begun))"

@@ -99,7 +99,7 @@ func cls(t *testing.T, v vit.Config, m *Model, of AttentionMap) [][]float32 {
 	}
 	tape := op.NewTape(c.Graph)
 	x := c.Input("x", of.Picture, 1, 3, of.Size, of.Size)
-	out := v.Blocks(tape, func(name string) *gpu.Tensor { return tensors[name] }, nil, x)
+	out := v.Blocks(tape, func(name string) *gpu.Tensor { return tensors[name] }, op.Mode{}, x)
 	tokens := out.Runs[0].Length
 	probs := c.Keep(op.AttentionProbs(tape, out.QKV, v.Heads, tokens, tokens))
 	c.Run()

@@ -41,7 +41,7 @@ func newExtractor(backbone Backbone, size int, caps gpu.Caps, store *gpu.Store, 
 	sweep, pix, table := newSweep(caps, store, batch, area)
 	e := &Extractor{sweep, store.Host("features", gpu.F32, batch, backbone.Features())}
 	x := op.EvalTransform(e.graph, pix, table, size)
-	e.graph.Copy(e.features, backbone.Forward(op.NewTape(e.graph), w, nil, x))
+	e.graph.Copy(e.features, backbone.Forward(op.NewTape(e.graph), w, op.Mode{}, x))
 	if err := e.graph.Err(); err != nil {
 		return nil, fmt.Errorf("features: %w", err)
 	}

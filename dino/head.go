@@ -48,7 +48,7 @@ func (h Head) layer(i int) string {
 }
 
 // Forward maps features (n, In) to logits (n, Out).
-func (h Head) Forward(t *op.Tape, w op.Weights, x *gpu.Tensor) *gpu.Tensor {
+func (h Head) Forward(t *op.Tape, w op.Weights, _ op.Mode, x *gpu.Tensor) *gpu.Tensor {
 	defer t.G.Scope("head")()
 	for i := range h.Layers {
 		weight, bias := w(h.layer(i)+".weight"), w(h.layer(i)+".bias")

@@ -60,7 +60,7 @@ func (pixels) Params() []op.Param { return nil }
 
 func (s pixels) Features() int { return 3 * int(s) * int(s) }
 
-func (s pixels) Forward(_ *op.Tape, _ op.Weights, _ *op.Draw, images ...*gpu.Tensor) *gpu.Tensor {
+func (s pixels) Forward(_ *op.Tape, _ op.Weights, _ op.Mode, images ...*gpu.Tensor) *gpu.Tensor {
 	return images[0].Reshape(images[0].Dim(0), s.Features())
 }
 

@@ -15,8 +15,8 @@ type Backbone interface {
 	// Features is the width of the features.
 	Features() int
 	// Forward records the features (n, Features) of the images of all tensors
-	// (n_i, 3, H_i, W_i) together. draw names the randomness, nil for none.
-	Forward(t *op.Tape, w op.Weights, draw *op.Draw, images ...*gpu.Tensor) *gpu.Tensor
+	// (n_i, 3, H_i, W_i) together.
+	Forward(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.Tensor) *gpu.Tensor
 }
 
 // Network is a backbone and a head: student and teacher are one each.
@@ -65,9 +65,9 @@ func (n Network) Params() []op.Param {
 }
 
 // Forward records the logits (n, K) of the images.
-func (n Network) Forward(t *op.Tape, w op.Weights, draw *op.Draw, images ...*gpu.Tensor) *gpu.Tensor {
-	features := n.Backbone.Forward(t, w.Under(backbonePrefix), draw, images...)
-	return n.Head.Forward(t, w.Under(headPrefix), features)
+func (n Network) Forward(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.Tensor) *gpu.Tensor {
+	features := n.Backbone.Forward(t, w.Under(backbonePrefix), mode, images...)
+	return n.Head.Forward(t, w.Under(headPrefix), mode, features)
 }
 
 // flags say how the optimizer treats a parameter: biases and vectors are not

@@ -36,7 +36,7 @@ func TestReferenceHead(t *testing.T) {
 			dx := c.Output("grad_x", gpu.F32, shape...)
 			tape.Param(x, dx, false)
 
-			logits := head.Forward(tape, w, x)
+			logits := head.Forward(tape, w, op.Mode{Train: true}, x)
 			out := c.Keep(logits)
 			tape.Backward(logits, c.Input("cotangent", f.F32(t, "cotangent"), logits.Shape...))
 			c.Run()

@@ -371,8 +371,8 @@ func TestReferenceTrajectoryOutputs(t *testing.T) {
 				views = append(views, c.Input("locals", r.crops(t, "local").part(0, 0, r.Batch), r.Local*r.Batch, 3, r.LocalImg, r.LocalImg))
 			}
 			tape := op.NewTape(c.Graph)
-			student := c.Keep(net.Forward(tape, weightInputs(t, c, init, "student.", net.Params()), nil, views...))
-			teacher := c.Keep(net.Forward(tape, weightInputs(t, c, init, "teacher.", net.Params()), nil, global))
+			student := c.Keep(net.Forward(tape, weightInputs(t, c, init, "student.", net.Params()), op.Mode{Train: true}, views...))
+			teacher := c.Keep(net.Forward(tape, weightInputs(t, c, init, "teacher.", net.Params()), op.Mode{Train: true}, global))
 			c.Run()
 			f.Check(t, "student_out", c.Floats(student))
 			f.Check(t, "teacher_out", c.Floats(teacher))

@@ -49,7 +49,7 @@ func TestReferenceViTForward(t *testing.T) {
 			w := weightInputs(t, c, weights, "", model.Params())
 			kept := map[string]*gpu.Tensor{}
 			keep := func(name string, x *gpu.Tensor) { kept[name] = c.Keep(x) }
-			out := model.Blocks(tape, w, nil, c.Input("x", f.F32(t, "x"), x.Shape...))
+			out := model.Blocks(tape, w, op.Mode{}, c.Input("x", f.F32(t, "x"), x.Shape...))
 			keep("tokens", out.Tokens)
 			keep("pos", op.PosEmbed(tape, w("pos_embed"), model.PatchSize, x.Shape[2], x.Shape[3]))
 			last := len(out.Blocks) - 1
@@ -104,7 +104,7 @@ func TestReferenceViTBackward(t *testing.T) {
 			dx := c.Output("grad_x", gpu.F32, shape...)
 			tape.Param(x, dx, false)
 
-			features := model.Forward(tape, w, nil, x)
+			features := model.Forward(tape, w, op.Mode{}, x)
 			cls := c.Keep(features)
 			tape.Backward(features, c.Input("cotangent", f.F32(t, "cotangent"), features.Shape...))
 			c.Run()

@@ -13,6 +13,9 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	g.Copy(params, s.hostParams)
 	t := op.NewTape(g)
 	s.leaves(t, !first)
+	if first {
+		s.statistics.Begin(g)
+	}
 
 	// x1, x2 = augment(x), augment(x), xl = augment(x) …, the local views
 	x := s.crops(g, params)
@@ -21,12 +24,13 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	var targets *gpu.Tensor
 	t.NoGrad(func() {
 		defer g.Scope("teacher")()
-		targets = s.net.Forward(t, s.teacher.Tensor, nil, x.Globals)
+		targets = s.net.Forward(t, s.weights(teacherPrefix), op.Mode{Train: true}, x.Globals)
 	})
 
 	// s1, s2, … = gs(x1), gs(x2), gs(xl)
 	endStudent := g.Scope("student")
-	logits := s.net.Forward(t, s.student.Tensor, &op.Draw{Images: x.Table, Params: params}, x.all()...)
+	draw := &op.Draw{Images: x.Table, Params: params}
+	logits := s.net.Forward(t, s.weights(studentPrefix), op.Mode{Train: true, Draw: draw}, x.all()...)
 	endStudent()
 
 	// loss = (H(t1, s2) + H(t2, s1) + …)/pairs; loss.backward()
@@ -40,6 +44,7 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	// update(gs); gt.params = l*gt.params + (1-l)*gs.params
 	norms := s.optimizer.Check(g, params, s.metrics, s.status)
 	s.optimizer.Update(g, params, norms, s.status)
+	s.statistics.Commit(g, s.status)
 
 	// C = m*C + (1-m)*cat([t1, t2]).mean(dim=0)
 	op.CenterUpdate(g, s.center, s.centerSum, params, s.status, 2*s.config.GlobalBatch())
@@ -57,7 +62,7 @@ func (v Views) all() []*gpu.Tensor {
 
 // leaves registers the student's trained weights with their gradients.
 func (s *Step) leaves(t *op.Tape, accumulate bool) {
-	for _, p := range s.params {
+	for _, p := range s.student.Params() {
 		if s.config.flags(p)&op.Frozen == 0 {
 			t.Param(s.student.Tensor(p.Name), s.gradient.Tensor(p.Name), accumulate)
 		}

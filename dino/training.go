@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"dino-vk/dino/safetensors"
 	"dino-vk/gpu"
@@ -31,12 +32,13 @@ var (
 type Step struct {
 	config Config
 	net    Network
-	params []op.Param
+	params []op.Param // of a network, its running statistics among them
 	crops  Crops
 	graphs []*gpu.Graph
 
 	store                                        *gpu.Store
 	student, gradient, moment1, moment2, teacher *op.Bank
+	statistics                                   *op.Buffers // of both networks
 	center, centerSum, metrics, status, report   *gpu.Tensor
 	hostParams, deviceParams                     *gpu.Tensor
 	optimizer                                    *op.Optimizer
@@ -52,7 +54,12 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 		return nil, err
 	}
 	s := &Step{config: c, net: net, params: net.Params(), crops: crops, store: store}
-	layout, err := op.NewLayout(s.params, c.flags, caps.MaxBinding)
+	trained, buffers := divide(s.params)
+	layout, err := op.NewLayout(trained, c.flags, caps.MaxBinding)
+	if err != nil {
+		return nil, err
+	}
+	s.statistics, err = op.NewBuffers(store, append(under(studentPrefix, buffers), under(teacherPrefix, buffers)...), caps.MaxBinding)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +104,42 @@ func part(i, n int) int {
 	return 1
 }
 
-// teacherBackbone finds the teacher's backbone weights.
-func (s *Step) teacherBackbone() op.Weights {
-	return op.Weights(s.teacher.Tensor).Under(backbonePrefix)
+// divide tells the trained weights from the running statistics.
+func divide(params []op.Param) (trained, buffers []op.Param) {
+	for _, p := range params {
+		if p.Buffer {
+			buffers = append(buffers, p)
+		} else {
+			trained = append(trained, p)
+		}
+	}
+	return trained, buffers
+}
+
+// under puts a prefix before the names.
+func under(prefix string, params []op.Param) []op.Param {
+	list := slices.Clone(params)
+	for i := range list {
+		list[i].Name = prefix + list[i].Name
+	}
+	return list
+}
+
+// weights finds a network's tensors, the running statistics as the step that is
+// under way has them.
+func (s *Step) weights(network string) op.Weights { return s.find(network, s.statistics.Work) }
+
+// kept finds a network's tensors as the last good step left them.
+func (s *Step) kept(network string) op.Weights { return s.find(network, s.statistics.Kept) }
+
+func (s *Step) find(network string, statistic op.Weights) op.Weights {
+	bank := map[string]*op.Bank{studentPrefix: s.student, teacherPrefix: s.teacher}[network]
+	return func(name string) *gpu.Tensor {
+		if w := bank.Tensor(name); w != nil {
+			return w
+		}
+		return statistic(network + name)
+	}
 }
 
 // Graphs are the step's recordings, to be compiled in this order.
@@ -114,8 +154,8 @@ func (s *Step) Start(programs []*gpu.Program) error {
 	}
 	for _, p := range s.params {
 		values := p.Values(s.config.Seed)
-		for _, bank := range []*op.Bank{s.student, s.teacher} {
-			if err := s.store.WriteF32(bank.Tensor(p.Name), values); err != nil {
+		for _, network := range []string{studentPrefix, teacherPrefix} {
+			if err := s.store.WriteF32(s.kept(network)(p.Name), values); err != nil {
 				return fmt.Errorf("weights: %w", err)
 			}
 		}
@@ -134,10 +174,15 @@ func (s *Step) state() []stateTensor {
 	list := []stateTensor{{"center", s.center}}
 	for _, role := range []struct {
 		prefix string
-		bank   *op.Bank
-	}{{studentPrefix, s.student}, {teacherPrefix, s.teacher}, {"adam.m.", s.moment1}, {"adam.v.", s.moment2}} {
+		find   op.Weights
+	}{
+		{studentPrefix, s.kept(studentPrefix)}, {teacherPrefix, s.kept(teacherPrefix)},
+		{"adam.m.", s.moment1.Tensor}, {"adam.v.", s.moment2.Tensor},
+	} {
 		for _, p := range s.params {
-			list = append(list, stateTensor{role.prefix + p.Name, role.bank.Tensor(p.Name)})
+			if w := role.find(p.Name); w != nil {
+				list = append(list, stateTensor{role.prefix + p.Name, w})
+			}
 		}
 	}
 	return list

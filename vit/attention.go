@@ -10,7 +10,7 @@ import (
 // then those of the patches line by line.
 func (c Config) Attention(t *op.Tape, w op.Weights, x *gpu.Tensor) *gpu.Tensor {
 	defer t.G.Scope("vit")()
-	out := c.Blocks(t, w, nil, x)
+	out := c.Blocks(t, w, op.Mode{}, x)
 	return op.AttentionProbs(t, out.QKV, c.Heads, out.Runs[0].Length, 1)
 }
 

@@ -21,10 +21,10 @@ type Output struct {
 // Forward computes the features (n, D) of images: the CLS tokens after the
 // last norm, where n counts the images of all tensors (n_i, 3, H_i, W_i)
 // together. The tokens of all images, whatever their sizes, go through each
-// layer at once. draw names the randomness of stochastic depth, nil for none.
-func (c Config) Forward(t *op.Tape, w op.Weights, draw *op.Draw, images ...*gpu.Tensor) *gpu.Tensor {
+// layer at once.
+func (c Config) Forward(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.Tensor) *gpu.Tensor {
 	defer t.G.Scope("vit")()
-	out := c.Blocks(t, w, draw, images...)
+	out := c.Blocks(t, w, mode, images...)
 	return c.Norm(t, w, op.Cls(t, out.Blocks[len(out.Blocks)-1], out.Runs))
 }
 
@@ -34,10 +34,10 @@ func (c Config) Norm(t *op.Tape, w op.Weights, x *gpu.Tensor) *gpu.Tensor {
 }
 
 // Blocks is Forward up to the last block.
-func (c Config) Blocks(t *op.Tape, w op.Weights, draw *op.Draw, images ...*gpu.Tensor) Output {
+func (c Config) Blocks(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.Tensor) Output {
 	var out Output
 	out.Tokens, out.Runs = c.tokens(t, w, images)
-	drop := c.stochasticDepth(t.G, draw, out.Runs)
+	drop := c.stochasticDepth(t.G, mode.Draw, out.Runs)
 	x := out.Tokens
 	for i := range c.Depth {
 		x, out.QKV = c.block(t, w, i, x, out.Runs, drop)

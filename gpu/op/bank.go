@@ -95,6 +95,9 @@ func (l *Layout) NewBank(s *gpu.Store, role string) *Bank {
 // Tensor is the tensor of that name, nil if there is none.
 func (b *Bank) Tensor(name string) *gpu.Tensor { return b.byName[name] }
 
+// Params are the tensors of the bank.
+func (b *Bank) Params() []Param { return b.layout.Params }
+
 // Banks are the flat arrays themselves.
 func (b *Bank) Banks() []*gpu.Tensor { return b.banks }
 

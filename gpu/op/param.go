@@ -14,6 +14,9 @@ type Param struct {
 	Name  string
 	Shape []int
 	Init  Init
+	// Buffer marks a running statistic: student and teacher have their own,
+	// which their forward passes move, not the optimizer or the average.
+	Buffer bool
 }
 
 // Init fills a weight tensor with its starting values.
@@ -85,3 +88,10 @@ func (w Weights) Under(prefix string) Weights {
 // Draw names the randomness of a batch: the ids of its images, the last column
 // of Images (B, 4) u32, and the seed and epoch in Params (StepParams).
 type Draw struct{ Images, Params *gpu.Tensor }
+
+// Mode is how a network runs. The zero Mode is evaluation: running statistics
+// and no randomness.
+type Mode struct {
+	Train bool  // batch norm takes the batch's statistics and moves the running ones
+	Draw  *Draw // randomness of stochastic depth, nil for none
+}

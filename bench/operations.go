@@ -70,11 +70,13 @@ func operations(c dino.Config) []operation {
 			list = append(list, s.linear(fmt.Sprintf("head %d", i+1), 1, s.crops, in, c.HeadBottleneckDim, plain))
 		}
 	}
-	return append(list,
+	list = append(list,
 		s.l2Norm(), s.weightNorm(),
 		s.linear("prototypes", 1, s.crops, c.HeadBottleneckDim, c.OutDim, noBias),
-		s.loss(), s.center(), s.gradientNorm(), s.adamW(), s.augment(), s.attentionProbs(), s.neighbours(),
+		s.loss(), s.center(), s.gradientNorm(),
 	)
+	list = append(list, s.updates()...)
+	return append(list, s.augment(), s.attentionProbs(), s.neighbours())
 }
 
 // StepFLOPs are the multiplications and additions of a training step's matrix

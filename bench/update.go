@@ -43,7 +43,7 @@ func elements(c dino.Config) (params []op.Param, n int) {
 }
 
 // optimizer declares a network's weights and all that belongs to them.
-func (s sizes) optimizer(r *recorder, params []op.Param) *op.Optimizer {
+func (s sizes) optimizer(r *recorder, rule op.Rule, params []op.Param) *op.Optimizer {
 	layout, err := op.NewLayout(params, func(op.Param) op.ParamFlags { return op.Decay }, r.g.Caps().MaxBinding)
 	if err != nil {
 		r.g.Errorf("%w", err)
@@ -54,11 +54,12 @@ func (s sizes) optimizer(r *recorder, params []op.Param) *op.Optimizer {
 		r.inputs = append(r.inputs, b.Banks()...)
 		return b
 	}
-	// Second moments can't be negative, so they stay the zeros that they begin as.
-	o := op.NewOptimizer(r.store, layout, op.Roles{
-		Weight: bank("weight"), Gradient: bank("gradient"), Moment1: bank("m"), Teacher: bank("teacher"),
-		Moment2: layout.NewBank(r.store, "v"),
-	})
+	roles := op.Roles{Weight: bank("weight"), Gradient: bank("gradient"), Moment1: bank("m"), Teacher: bank("teacher")}
+	if rule == op.AdamW {
+		// Second moments can't be negative, so they stay the zeros that they begin as.
+		roles.Moment2 = layout.NewBank(r.store, "v")
+	}
+	o := op.NewOptimizer(r.store, layout, rule, roles)
 	r.fill = append(r.fill, func() error { return o.Upload(r.store) })
 	return o
 }
@@ -66,20 +67,30 @@ func (s sizes) optimizer(r *recorder, params []op.Param) *op.Optimizer {
 func (s sizes) gradientNorm() operation {
 	params, n := elements(s.Config)
 	return operation{"gradient norm", fmt.Sprintf("%d weights", n), 0, traffic(n), work{}, func(r *recorder) {
-		if o := s.optimizer(r, params); o != nil {
+		if o := s.optimizer(r, op.SGD, params); o != nil {
 			o.Check(r.g, r.params(s.Config), r.zeros(6), r.zeros(1))
 		}
 	}}
 }
 
-// adamW is the update of the student, fused with the teacher's average.
-func (s sizes) adamW() operation {
+// updates are the updates of the student, fused with the teacher's average, by
+// all rules. Weight, moments and teacher come and go; LARS's norms read the
+// weight and the gradient once more.
+func (s sizes) updates() []operation {
 	params, n := elements(s.Config)
-	return operation{"AdamW + teacher", fmt.Sprintf("%d weights", n), 0, traffic(5*n, 4*n), work{}, func(r *recorder) {
-		if o := s.optimizer(r, params); o != nil {
-			o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(1))
-		}
-	}}
+	var list []operation
+	for _, u := range []struct {
+		rule       op.Rule
+		name       string
+		read, sent int // banks
+	}{{op.AdamW, "AdamW", 5, 4}, {op.SGD, "SGD", 4, 3}, {op.LARS, "LARS", 6, 3}} {
+		list = append(list, operation{u.name + " + teacher", fmt.Sprintf("%d weights", n), 0, traffic(u.read*n, u.sent*n), work{}, func(r *recorder) {
+			if o := s.optimizer(r, u.rule, params); o != nil {
+				o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(1))
+			}
+		}})
+	}
+	return list
 }
 
 // augment makes the crops of pictures that are as large as a global crop.

@@ -3,6 +3,8 @@ package dino
 import (
 	"fmt"
 	"slices"
+
+	"dino-vk/gpu/op"
 )
 
 // Config is the settings of a training run. The table Flags gives every
@@ -110,6 +112,15 @@ func (c *Config) Backbone() (dim, depth, heads int) {
 		return arch
 	}
 	return pick(c.Dim, dim), pick(c.Depth, depth), pick(c.Heads, heads)
+}
+
+// Optimizers names the rules that --optimizer takes.
+func Optimizers() []string {
+	names := make([]string, len(op.Rules))
+	for i, rule := range op.Rules {
+		names[i] = string(rule)
+	}
+	return names
 }
 
 // GlobalBatch returns the images of one optimizer step.

@@ -169,7 +169,7 @@ func TestValidate(t *testing.T) {
 		"--warmup-epochs 10: must not exceed --epochs 5; lower it or train longer":                      func(c *Config) { c.Epochs = 5 },
 		"--global-crops-scale 1,0.4: must be two rising numbers above 0 and up to 1, such as 0.4,1":     func(c *Config) { c.GlobalCropsScale = Scale{1, 0.4} },
 		"--local-crops-number -1: must be at least 0":                                                   func(c *Config) { c.LocalCropsNumber = -1 },
-		"--optimizer sgd: only adamw is offered":                                                        func(c *Config) { c.Optimizer = "sgd" },
+		"--optimizer adam: unknown; use one of adamw, sgd, lars":                                        func(c *Config) { c.Optimizer = "adam" },
 		"--batch-size 0: must be at least 1":                                                            func(c *Config) { c.BatchSize = 0 },
 		"--lr 0: must be above 0":                                                                       func(c *Config) { c.LR = 0 },
 		"--clip-grad -3: must be at least 0":                                                            func(c *Config) { c.ClipGrad = -3 },

@@ -98,7 +98,7 @@ var Flags = []Flag{
 		Usage: "part of the crops that lose their colours", field: func(c *Config) any { return &c.GrayProb }},
 
 	{Name: "optimizer", Group: groupOptim, Default: "adamw", Reference: "optimizer",
-		Usage: "adamw", field: func(c *Config) any { return &c.Optimizer }},
+		Usage: "adamw, or for ConvNets sgd or lars, with momentum 0.9", field: func(c *Config) any { return &c.Optimizer }},
 	{Name: "batch-size", Group: groupOptim, Default: "64", Reference: "batch_size_per_gpu",
 		Usage: "images on the device at a time", field: func(c *Config) any { return &c.BatchSize }},
 	{Name: "accumulate", Group: groupOptim, Default: "1",

@@ -2,6 +2,7 @@ package dino
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -44,9 +45,9 @@ func (p optimProblem) flags(x op.Param) op.ParamFlags {
 	return flags
 }
 
-// adamW returns the parameters after each step, as the reference has them:
+// run returns the parameters after each step, as the reference has them:
 // (steps, …) by name.
-func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, eps float64) map[string][]float32 {
+func (p optimProblem) run(t *testing.T, rule op.Rule, multiplier float64, c optimConstants) map[string][]float32 {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -58,8 +59,11 @@ func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, e
 	must(err)
 	store := gpu.NewStore()
 	bank := func(role string) *op.Bank { return layout.NewBank(store, role) }
-	roles := op.Roles{Weight: bank("w"), Gradient: bank("dw"), Moment1: bank("m"), Moment2: bank("v"), Teacher: bank("teacher")}
-	optimizer := op.NewOptimizer(store, layout, roles)
+	roles := op.Roles{Weight: bank("w"), Gradient: bank("dw"), Moment1: bank("m"), Teacher: bank("teacher")}
+	if rule == op.AdamW {
+		roles.Moment2 = bank("v")
+	}
+	optimizer := op.NewOptimizer(store, layout, rule, roles)
 	params := store.New("params", gpu.U32, paramWords)
 	metrics := store.New("metrics", gpu.F32, metricWords)
 	status := store.New("status", gpu.U32, 1)
@@ -83,9 +87,9 @@ func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, e
 		late := max(i+2-p.lateFirst, 1)
 		step := op.StepParams{
 			LR: float32(multiplier * p.lr[i]), WeightDecay: float32(p.wd[i]), TeacherMomentum: 1,
-			Beta1: float32(betas[0]), Beta2: float32(betas[1]), Beta1Rest: float32(1 - betas[0]), Beta2Rest: float32(1 - betas[1]),
-			Eps: float32(eps), Bias1: adamBias(betas[0], i+1), Bias2: adamBias(betas[1], i+1),
-			Bias1Last: adamBias(betas[0], late), Bias2Last: adamBias(betas[1], late),
+			Beta1: float32(c.beta1), Beta2: float32(c.Betas[1]), Beta1Rest: float32(1 - c.beta1), Beta2Rest: float32(1 - c.Betas[1]),
+			Eps: float32(c.Eps), Bias1: adamBias(c.beta1, i+1), Bias2: adamBias(c.Betas[1], i+1),
+			Bias1Last: adamBias(c.beta1, late), Bias2Last: adamBias(c.Betas[1], late),
 		}
 		if i+1 < p.lateFirst {
 			step.FreezeLast = 1
@@ -104,27 +108,43 @@ func (p optimProblem) adamW(t *testing.T, multiplier float64, betas []float64, e
 	return values
 }
 
+// optimConstants are a rule's constants in the manifest.
+type optimConstants struct {
+	Betas    [2]float64
+	Eps      float64
+	Momentum float64
+	beta1    float64 // what stands in StepParams.Beta1
+}
+
 func TestReferenceOptim(t *testing.T) {
 	family := reference.Default().Family(t, "optim")
-	var config struct {
-		AdamW struct {
-			Betas []float64
-			Eps   float64
-		}
-	}
+	config := map[string]json.RawMessage{}
 	family.Decode(t, "config", &config)
-	problem, want := family.File("problem"), family.File("adamw")
-	if problem == nil || want == nil {
-		t.Fatalf("%s lacks the problem or adamw", family.Dir)
+	problem := family.File("problem")
+	if problem == nil {
+		t.Fatalf("%s lacks the problem", family.Dir)
 	}
 	p := readOptimProblem(t, problem)
-	var multiplier float64
-	want.Decode(t, "lr_multiplier", &multiplier)
-	got := p.adamW(t, multiplier, config.AdamW.Betas, config.AdamW.Eps)
-	t.Run("adamw", func(t *testing.T) {
-		for _, x := range p.params {
-			initial := slices.Repeat(problem.F32(t, "init."+x.Name), len(p.lr))
-			want.CheckChange(t, x.Name, got[x.Name], initial)
-		}
-	})
+	for _, rule := range op.Rules {
+		t.Run(string(rule), func(t *testing.T) {
+			var c optimConstants
+			if err := json.Unmarshal(config[string(rule)], &c); err != nil {
+				t.Fatal(err)
+			}
+			if c.beta1 = c.Momentum; rule == op.AdamW {
+				c.beta1 = c.Betas[0]
+			}
+			want := family.File(string(rule))
+			if want == nil {
+				t.Fatalf("%s lacks %s", family.Dir, rule)
+			}
+			var multiplier float64
+			want.Decode(t, "lr_multiplier", &multiplier)
+			got := p.run(t, rule, multiplier, c)
+			for _, x := range p.params {
+				initial := slices.Repeat(problem.F32(t, "init."+x.Name), len(p.lr))
+				want.CheckChange(t, x.Name, got[x.Name], initial)
+			}
+		})
+	}
 }

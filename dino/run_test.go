@@ -183,6 +183,8 @@ func TestResumeExactly(t *testing.T) {
 		"accumulate": func(c *Config) { c.BatchSize, c.Accumulate = 1, 4 },
 		"droppath":   func(c *Config) { c.DropPathRate = 0.5 },
 		"free":       func(c *Config) { c.NormLastLayer, c.FreezeLastLayer = false, 0 },
+		"sgd":        func(c *Config) { c.Optimizer, c.NormLastLayer = "sgd", false },
+		"lars":       func(c *Config) { c.Optimizer, c.LR = "lars", 5 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := runSettings(t)

@@ -54,7 +54,7 @@ func (t TeacherTemp) At(epoch int) float64 {
 
 // AdamW's constants are PyTorch's defaults, as in the reference.
 const (
-	adamBeta1 = 0.9
+	adamBeta1 = 0.9 // the momentum of SGD and LARS, too
 	adamBeta2 = 0.999
 	adamEps   = 1e-8
 )

@@ -229,13 +229,18 @@ func TestAccumulate(t *testing.T) {
 // device gave, on a device of its own.
 func TestMemoryAnnounced(t *testing.T) {
 	gputest.Open(t) // skips without a device
-	for _, accumulate := range []int{1, 3} {
+	needs := map[string]int64{}
+	for _, run := range []struct {
+		accumulate int
+		optimizer  string
+	}{{1, "adamw"}, {3, "adamw"}, {1, "sgd"}, {1, "lars"}} {
 		dev, err := gpu.Open(gpu.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := runSettings(t)
-		c.BatchSize, c.Accumulate, c.OutDim, c.Epochs = 6/accumulate, accumulate, 4096, 1
+		c.BatchSize, c.Accumulate, c.OutDim, c.Epochs = 6/run.accumulate, run.accumulate, 4096, 1
+		c.Optimizer = run.optimizer
 		tr, err := NewTrainer(context.Background(), c, dev, pictureSet(camera{n: runPictures}), &observed{})
 		if err != nil {
 			t.Fatal(err)
@@ -245,7 +250,10 @@ func TestMemoryAnnounced(t *testing.T) {
 			t.Fatal(err)
 		}
 		peak := dev.PeakMemory()
-		t.Logf("accumulate %d: announced %d, measured %d bytes", accumulate, need, peak)
+		t.Logf("%+v: announced %d, measured %d bytes", run, need, peak)
+		if run.accumulate == 1 {
+			needs[run.optimizer] = need
+		}
 		if math.Abs(float64(peak-need)) > 0.05*float64(peak) {
 			t.Errorf("announced %d bytes, measured %d", need, peak)
 		}
@@ -257,6 +265,12 @@ func TestMemoryAnnounced(t *testing.T) {
 		}
 		for _, m := range dev.ValidationMessages() {
 			t.Errorf("validation: %s", m)
+		}
+	}
+	second := int64(4 * 4096 * 16) // bytes of the last layer's second moment alone
+	for _, optimizer := range []string{"sgd", "lars"} {
+		if saved := needs["adamw"] - needs[optimizer]; saved < second {
+			t.Errorf("%s needs only %d bytes less than adamw", optimizer, saved)
 		}
 	}
 }

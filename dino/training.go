@@ -36,12 +36,13 @@ type Step struct {
 	crops  Crops
 	graphs []*gpu.Graph
 
-	store                                        *gpu.Store
-	student, gradient, moment1, moment2, teacher *op.Bank
-	statistics                                   *op.Buffers // of both networks
-	center, centerSum, metrics, status, report   *gpu.Tensor
-	hostParams, deviceParams                     *gpu.Tensor
-	optimizer                                    *op.Optimizer
+	store                                      *gpu.Store
+	student, gradient, teacher                 *op.Bank
+	moments                                    []*op.Bank  // as momentNames has them
+	statistics                                 *op.Buffers // of both networks
+	center, centerSum, metrics, status, report *gpu.Tensor
+	hostParams, deviceParams                   *gpu.Tensor
+	optimizer                                  *op.Optimizer
 
 	programs []*gpu.Program
 }
@@ -65,12 +66,15 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 	}
 	s.student = layout.NewBank(store, "student")
 	s.gradient = layout.NewBank(store, "gradient")
-	s.moment1 = layout.NewBank(store, "adam.m")
-	s.moment2 = layout.NewBank(store, "adam.v")
+	for _, name := range c.momentNames() {
+		s.moments = append(s.moments, layout.NewBank(store, name))
+	}
 	s.teacher = layout.NewBank(store, "teacher")
-	s.optimizer = op.NewOptimizer(store, layout, op.Roles{
-		Weight: s.student, Gradient: s.gradient, Moment1: s.moment1, Moment2: s.moment2, Teacher: s.teacher,
-	})
+	roles := op.Roles{Weight: s.student, Gradient: s.gradient, Moment1: s.moments[0], Teacher: s.teacher}
+	if len(s.moments) > 1 {
+		roles.Moment2 = s.moments[1]
+	}
+	s.optimizer = op.NewOptimizer(store, layout, op.Rule(c.Optimizer), roles)
 	s.center = store.New("center", gpu.F32, c.OutDim)
 	s.centerSum = store.New("center.sum", gpu.F32, c.OutDim)
 	s.status = store.New("status", gpu.U32, 1)
@@ -87,6 +91,14 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 		s.graphs = append(s.graphs, g)
 	}
 	return s, nil
+}
+
+// momentNames are the moments that the optimizer keeps, as a checkpoint has them.
+func (c Config) momentNames() []string {
+	if op.Rule(c.Optimizer) == op.AdamW {
+		return []string{"adam.m", "adam.v"}
+	}
+	return []string{"momentum"}
 }
 
 // parts is how many different recordings a step of n micro-batches consists
@@ -172,18 +184,17 @@ type stateTensor struct {
 // state lists the tensors that a checkpoint holds.
 func (s *Step) state() []stateTensor {
 	list := []stateTensor{{"center", s.center}}
-	for _, role := range []struct {
-		prefix string
-		find   op.Weights
-	}{
-		{studentPrefix, s.kept(studentPrefix)}, {teacherPrefix, s.kept(teacherPrefix)},
-		{"adam.m.", s.moment1.Tensor}, {"adam.v.", s.moment2.Tensor},
-	} {
+	add := func(prefix string, find op.Weights) {
 		for _, p := range s.params {
-			if w := role.find(p.Name); w != nil {
-				list = append(list, stateTensor{role.prefix + p.Name, w})
+			if w := find(p.Name); w != nil {
+				list = append(list, stateTensor{prefix + p.Name, w})
 			}
 		}
+	}
+	add(studentPrefix, s.kept(studentPrefix))
+	add(teacherPrefix, s.kept(teacherPrefix))
+	for i, name := range s.config.momentNames() {
+		add(name+".", s.moments[i].Tensor)
 	}
 	return list
 }

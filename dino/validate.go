@@ -136,7 +136,7 @@ func (v *validator) side(name string, size int) {
 
 func (v *validator) optimization() {
 	c := v.config
-	v.require(c.Optimizer == "adamw", "optimizer", "only adamw is offered")
+	v.require(slices.Contains(Optimizers(), c.Optimizer), "optimizer", "unknown; use one of %s", strings.Join(Optimizers(), ", "))
 	for _, name := range []string{"batch-size", "accumulate", "epochs"} {
 		v.atLeast(name, 1)
 	}

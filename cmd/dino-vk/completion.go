@@ -164,7 +164,7 @@ func flagValues(name string) []string {
 	case "network":
 		return []string{"teacher", "student"}
 	case "optimizer":
-		return []string{"adamw"}
+		return dino.Optimizers()
 	}
 	return nil
 }

@@ -7,15 +7,36 @@ import (
 )
 
 var (
-	optimSquares = gpu.Plain("optim_squares")
-	optimClip    = gpu.Plain("optim_clip")
-	optimCheck   = gpu.Plain("optim_check")
-	optimAdamW   = gpu.Plain("optim_adamw")
+	optimSquares     = gpu.Plain("optim_squares")
+	optimClip        = gpu.Plain("optim_clip")
+	optimCheck       = gpu.Plain("optim_check")
+	optimAdamW       = gpu.Plain("optim_adamw")
+	optimMomentum    = gpu.Plain("optim_momentum")
+	optimLARSSquares = gpu.Plain("optim_lars_squares")
+	optimLARSRates   = gpu.Plain("optim_lars_rates")
 )
 
-// Optimizer is AdamW with clipping by tensor, fused with the moving average that
-// is the teacher (arXiv 2104.14294, algorithm 1).
+// Rule is how an optimizer moves the weights, by the reference's name.
+type Rule string
+
+// The rules that the reference offers, with its constants. The momentum of SGD
+// and LARS is StepParams.Beta1.
+const (
+	AdamW Rule = "adamw" // Loshchilov and Hutter, arXiv 1711.05101
+	SGD   Rule = "sgd"   // with momentum
+	LARS  Rule = "lars"  // You et al., arXiv 1708.03888; adapts what is decayed
+)
+
+// Rules lists all rules.
+var Rules = []Rule{AdamW, SGD, LARS}
+
+// larsEta is LARS's trust coefficient.
+const larsEta = 0.001
+
+// Optimizer moves the weights by a rule, with clipping by tensor, fused with the
+// moving average that is the teacher (arXiv 2104.14294, algorithm 1).
 type Optimizer struct {
+	rule   Rule
 	layout *Layout
 	roles  Roles
 
@@ -23,15 +44,16 @@ type Optimizer struct {
 	segments *gpu.Tensor   // (tensors, 2) u32
 }
 
-// Roles are the banks that the optimizer works on, all of one layout.
+// Roles are the banks that the optimizer works on, all of one layout. Only AdamW
+// has a second moment.
 type Roles struct {
 	Weight, Gradient, Moment1, Moment2, Teacher *Bank
 }
 
 // NewOptimizer declares the optimizer's tables in s; after s is allocated,
 // Upload must fill them.
-func NewOptimizer(s *gpu.Store, layout *Layout, roles Roles) *Optimizer {
-	o := &Optimizer{layout: layout, roles: roles}
+func NewOptimizer(s *gpu.Store, layout *Layout, rule Rule, roles Roles) *Optimizer {
+	o := &Optimizer{rule: rule, layout: layout, roles: roles}
 	for i, blocks := range layout.blocks {
 		o.tables = append(o.tables, s.New(fmt.Sprintf("optim.blocks%d", i), gpu.U32, len(blocks), 4))
 	}
@@ -65,11 +87,7 @@ func (o *Optimizer) Upload(s *gpu.Store) error {
 // in metrics or a norm is not finite. It returns what Update needs.
 func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status *gpu.Tensor) (norms *gpu.Tensor) {
 	defer g.Scope("gradient norm")()
-	total := 0
-	for _, blocks := range o.layout.blocks {
-		total += len(blocks)
-	}
-	squares := g.New("squares", gpu.F32, total)
+	squares := g.New("squares", gpu.F32, o.blocks())
 	first := 0
 	for i, table := range o.tables {
 		n := table.Dim(0)
@@ -85,15 +103,63 @@ func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status *gpu.Tensor) (no
 	return norms
 }
 
-// Update records the step of every tensor: AdamW with clipped gradients for
+// blocks is the number of blocks of all banks.
+func (o *Optimizer) blocks() int {
+	n := 0
+	for _, blocks := range o.layout.blocks {
+		n += len(blocks)
+	}
+	return n
+}
+
+// Update records the step of every tensor: the rule with clipped gradients for
 // those that are trained, then the teacher's average for all. Nothing changes
 // where status[0] is set. params holds the StepParams, norms what Check gave.
 func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
-	defer g.Scope("adamw")()
+	defer g.Scope(string(o.rule))()
+	if o.rule != AdamW {
+		o.momentum(g, params, norms, status)
+		return
+	}
 	for i, table := range o.tables {
 		n := table.Dim(0)
 		g.Dispatch(g.Pick(optimAdamW, nil), grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
 			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Moment2.banks[i],
 			o.roles.Teacher.banks[i], table, norms, params, status)
 	}
+}
+
+// momentum is Update by the rules of one moment.
+func (o *Optimizer) momentum(g *gpu.Graph, params, norms, status *gpu.Tensor) {
+	shader := g.Pick(optimMomentum, nil)
+	var rates *gpu.Tensor
+	if o.rule == LARS {
+		rates = o.rates(g, params, norms)
+		shader = shader.With("ADAPT", 1)
+	}
+	for i, table := range o.tables {
+		n := table.Dim(0)
+		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
+			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Teacher.banks[i],
+			table, norms, rates, params, status)
+	}
+}
+
+// rates records LARS's rates of the tensors: eta |p| / |clip g + decay p|.
+func (o *Optimizer) rates(g *gpu.Graph, params, norms *gpu.Tensor) *gpu.Tensor {
+	squares := g.New("lars.squares", gpu.F32, o.blocks(), 2)
+	first := 0
+	for i, table := range o.tables {
+		n := table.Dim(0)
+		g.Dispatch(g.Pick(optimLARSSquares, nil), grid(g, n, 1), struct{ Count, FirstSquare uint32 }{uint32(n), uint32(first)},
+			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], table, norms, params, squares)
+		first += n
+	}
+	n := o.segments.Dim(0)
+	rates := g.New("lars.rates", gpu.F32, n)
+	g.Dispatch(g.Pick(optimLARSRates, nil), grid(g, n, 1), struct {
+		Count uint32
+		Eta   float32
+	}{uint32(n), larsEta}, squares, o.segments, rates)
+	return rates
 }

@@ -21,6 +21,7 @@ var optimParams = []Param{
 	{Name: "wide", Shape: []int{16, 1024}},  // four whole blocks
 	{Name: "frozen", Shape: []int{67, 1}},
 	{Name: "last", Shape: []int{101, 67}},
+	{Name: "zero", Shape: []int{3, 5}}, // where tests say so
 }
 
 func optimFlags(p Param) ParamFlags {
@@ -44,7 +45,7 @@ type optimRig struct {
 	program                 *gpu.Program
 }
 
-func newOptimRig(t testing.TB, params []Param, limit int64) *optimRig {
+func newOptimRig(t testing.TB, rule Rule, params []Param, limit int64) *optimRig {
 	t.Helper()
 	dev := gputest.Open(t)
 	l, err := NewLayout(params, optimFlags, limit)
@@ -54,11 +55,14 @@ func newOptimRig(t testing.TB, params []Param, limit int64) *optimRig {
 	s := gpu.NewStore()
 	r := &optimRig{TB: t, store: s, roles: Roles{
 		Weight: l.NewBank(s, "weight"), Gradient: l.NewBank(s, "gradient"),
-		Moment1: l.NewBank(s, "moment1"), Moment2: l.NewBank(s, "moment2"), Teacher: l.NewBank(s, "teacher"),
+		Moment1: l.NewBank(s, "moment1"), Teacher: l.NewBank(s, "teacher"),
 	}}
+	if rule == AdamW {
+		r.roles.Moment2 = l.NewBank(s, "moment2")
+	}
 	r.params = s.New("params", gpu.U32, len(encodeParams(StepParams{}))/4)
 	r.metrics, r.status = s.New("metrics", gpu.F32, 6), s.New("status", gpu.U32, 1)
-	o := NewOptimizer(s, l, r.roles)
+	o := NewOptimizer(s, l, rule, r.roles)
 	g := gpu.NewGraph(dev.Caps())
 	o.Update(g, r.params, o.Check(g, r.params, r.metrics, r.status), r.status)
 	r.must(s.Allocate(dev))
@@ -94,6 +98,9 @@ func (r *optimRig) state() [][]float32 {
 	r.Helper()
 	var all [][]float32
 	for _, role := range []*Bank{r.roles.Weight, r.roles.Moment1, r.roles.Moment2, r.roles.Teacher} {
+		if role == nil {
+			continue
+		}
 		for _, b := range role.Banks() {
 			v, err := r.store.ReadF32(b)
 			r.must(err)
@@ -124,21 +131,48 @@ func optimStep(step int, clip float64) StepParams {
 	return p
 }
 
+// refRule is one step of a tensor by the reference: m and v are its moments.
+func refRule(rule Rule, flags ParamFlags, s StepParams, p, g, m, v []float64) {
+	decay := 0.0
+	if flags&Decay != 0 {
+		decay = 0.04
+	}
+	switch rule {
+	case AdamW:
+		o := ref.AdamW{LR: float64(s.LR), Decay: decay, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Bias1: float64(s.Bias1), Bias2: float64(s.Bias2)}
+		if flags&LastLayer != 0 {
+			o.Bias1, o.Bias2 = float64(s.Bias1Last), float64(s.Bias2Last)
+		}
+		o.Step(p, g, m, v)
+	case SGD, LARS:
+		o := ref.Momentum{LR: float64(s.LR), Decay: decay, Momentum: 0.9}
+		if rule == LARS && flags&Decay != 0 {
+			o.Eta = 0.001
+		}
+		o.Step(p, g, m)
+	}
+}
+
 func TestOptimizer(t *testing.T) {
-	for _, clip := range []float64{0, 3} {
-		for _, limit := range []int64{1 << 20, 64 << 10} { // one bank and several
-			t.Run(fmt.Sprintf("clip=%g/bank=%d", clip, limit), func(t *testing.T) { testOptimizer(t, clip, limit) })
+	for _, rule := range Rules {
+		for _, clip := range []float64{0, 3} {
+			for _, limit := range []int64{1 << 20, 64 << 10} { // one bank and several
+				t.Run(fmt.Sprintf("%s/clip=%g/bank=%d", rule, clip, limit), func(t *testing.T) { testOptimizer(t, rule, clip, limit) })
+			}
 		}
 	}
 }
 
-func testOptimizer(t *testing.T, clip float64, limit int64) {
+func testOptimizer(t *testing.T, rule Rule, clip float64, limit int64) {
 	const steps = 5
-	r := newOptimRig(t, optimParams, limit)
+	r := newOptimRig(t, rule, optimParams, limit)
 	type tensor struct{ p, m, v, teacher []float64 }
 	want := map[string]tensor{}
 	for i, p := range optimParams {
 		w, teacher := gputest.Normal(uint64(i), p.Len()), gputest.Normal(uint64(100+i), p.Len())
+		if p.Name == "zero" {
+			clear(w) // LARS does not adapt it
+		}
 		r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), w))
 		r.must(r.store.WriteF32(r.roles.Teacher.Tensor(p.Name), teacher))
 		want[p.Name] = tensor{gputest.Float64(w), make([]float64, p.Len()), make([]float64, p.Len()), gputest.Float64(teacher)}
@@ -157,15 +191,8 @@ func testOptimizer(t *testing.T, clip float64, limit int64) {
 			if flags&Frozen == 0 {
 				n := ref.Clip(g, clip)
 				all, most = math.Hypot(all, n), max(most, n)
-				o := ref.AdamW{LR: float64(settings.LR), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Bias1: float64(settings.Bias1), Bias2: float64(settings.Bias2)}
-				if flags&Decay != 0 {
-					o.Decay = 0.04
-				}
-				if flags&LastLayer != 0 {
-					o.Bias1, o.Bias2 = float64(settings.Bias1Last), float64(settings.Bias2Last)
-				}
 				if flags&LastLayer == 0 || settings.FreezeLast == 0 {
-					o.Step(x.p, g, x.m, x.v)
+					refRule(rule, flags, settings, x.p, g, x.m, x.v)
 				}
 			}
 			ref.EMA(x.teacher, x.p, 0.996)
@@ -193,6 +220,9 @@ func testOptimizer(t *testing.T, clip float64, limit int64) {
 			"weight": {r.roles.Weight, x.p}, "moment1": {r.roles.Moment1, x.m},
 			"moment2": {r.roles.Moment2, x.v}, "teacher": {r.roles.Teacher, x.teacher},
 		} {
+			if c.got == nil {
+				continue
+			}
 			bound := gputest.EpsOf(8*steps+32, largest(c.want))
 			if err := gputest.Compare(r.floats(c.got.Tensor(p.Name)), c.want, bound); err != nil {
 				t.Errorf("%s of %s: %v", role, p.Name, err)
@@ -204,6 +234,12 @@ func testOptimizer(t *testing.T, clip float64, limit int64) {
 // A gradient or loss that is not finite stops every change for good, and the
 // state stays that of the last good step to the bit.
 func TestOptimizerStops(t *testing.T) {
+	for _, rule := range Rules {
+		t.Run(string(rule), func(t *testing.T) { testOptimizerStops(t, rule) })
+	}
+}
+
+func testOptimizerStops(t *testing.T, rule Rule) {
 	for name, spoil := range map[string]func(r *optimRig){
 		"gradient NaN": func(r *optimRig) { r.spoil("wide", 5000, math.NaN()) },
 		"gradient inf": func(r *optimRig) { r.spoil("last", 101*67-1, math.Inf(-1)) },
@@ -215,7 +251,7 @@ func TestOptimizerStops(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newOptimRig(t, optimParams, 64<<10)
+			r := newOptimRig(t, rule, optimParams, 64<<10)
 			for i, p := range optimParams {
 				r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), gputest.Normal(uint64(i), p.Len())))
 				r.must(r.store.WriteF32(r.roles.Gradient.Tensor(p.Name), gputest.Normal(uint64(50+i), p.Len())))
@@ -253,7 +289,7 @@ func (r *optimRig) spoil(name string, i int, v float64) {
 
 // A frozen tensor's gradient is never looked at.
 func TestOptimizerIgnoresFrozen(t *testing.T) {
-	r := newOptimRig(t, optimParams, 1<<20)
+	r := newOptimRig(t, LARS, optimParams, 1<<20)
 	r.spoil("frozen", 3, math.NaN())
 	if m := r.step(optimStep(3, 3)); m.Status != 0 || m.GradNorm != 0 {
 		t.Errorf("metrics %+v", m)
@@ -262,13 +298,19 @@ func TestOptimizerIgnoresFrozen(t *testing.T) {
 
 func BenchmarkOptimizer(b *testing.B) {
 	const n = 4 << 20
-	r := newOptimRig(b, []Param{{Name: "weight", Shape: []int{n}}}, 128<<20)
-	for i, bank := range []*Bank{r.roles.Weight, r.roles.Gradient, r.roles.Teacher} {
-		r.must(r.store.WriteF32(bank.Tensor("weight"), gputest.Normal(uint64(i), n)))
-	}
-	r.step(optimStep(3, 3))
-	b.SetBytes(10 * 4 * n) // the gradient twice; weight, moments and teacher in and out
-	for b.Loop() {
-		r.must(r.program.Run(context.Background()))
+	for _, rule := range Rules {
+		b.Run(string(rule), func(b *testing.B) {
+			r := newOptimRig(b, rule, []Param{{Name: "weight", Shape: []int{16, n / 16}}}, 128<<20)
+			for i, bank := range []*Bank{r.roles.Weight, r.roles.Gradient, r.roles.Teacher} {
+				r.must(r.store.WriteF32(bank.Tensor("weight"), gputest.Normal(uint64(i), n)))
+			}
+			r.step(optimStep(3, 3))
+			// The gradient twice; weight, moments and teacher in and out; LARS's
+			// norms read the weight and the gradient once more.
+			b.SetBytes(map[Rule]int64{AdamW: 10, SGD: 8, LARS: 10}[rule] * 4 * n)
+			for b.Loop() {
+				r.must(r.program.Run(context.Background()))
+			}
+		})
 	}
 }

@@ -19,6 +19,29 @@ func (o AdamW) Step(p, g, m, v []float64) {
 	}
 }
 
+// Momentum holds what one step of SGD with momentum needs for one tensor, or of
+// LARS where Eta is set.
+type Momentum struct{ LR, Decay, Momentum, Eta float64 }
+
+// Step updates p and its moment m, zero before the first step, with the gradient
+// g: d = g + decay p, m = momentum m + rate d, p -= lr m (PyTorch's SGD without
+// dampening). The rate is 1, or LARS's eta |p| / |d| (You et al., arXiv 1708.03888;
+// the reference's utils.LARS), which is 1 where either norm is 0.
+func (o Momentum) Step(p, g, m []float64) {
+	d := make([]float64, len(p))
+	for i := range d {
+		d[i] = g[i] + o.Decay*p[i]
+	}
+	rate := 1.0
+	if o.Eta > 0 && norm(p) > 0 && norm(d) > 0 {
+		rate = o.Eta * norm(p) / norm(d)
+	}
+	for i := range p {
+		m[i] = o.Momentum*m[i] + rate*d[i]
+		p[i] -= o.LR * m[i]
+	}
+}
+
 // Clip scales g to a norm of at most limit and returns the norm before.
 // A limit of 0 means none.
 func Clip(g []float64, limit float64) float64 {

@@ -19,6 +19,40 @@ func TestAdamWFirstStep(t *testing.T) {
 	}
 }
 
+// With a constant gradient the moment grows to g / (1 - momentum), and decay is
+// part of the gradient.
+func TestMomentumSteps(t *testing.T) {
+	o := Momentum{LR: 0.5, Momentum: 0.75}
+	p, m := []float64{8}, []float64{0}
+	for i, want := range []float64{7, 5.25, 2.9375} { // less 1, 1.75, 2.3125
+		if o.Step(p, []float64{2}, m); p[0] != want {
+			t.Errorf("step %d: %g, want %g", i, p[0], want)
+		}
+	}
+	o = Momentum{LR: 0.5, Decay: 0.25}
+	p, m = []float64{8}, []float64{0}
+	if o.Step(p, []float64{2}, m); p[0] != 6 || m[0] != 4 {
+		t.Errorf("decay leads to %g with the moment %g", p[0], m[0])
+	}
+}
+
+// LARS moves a tensor by lr·eta of its norm, however large its gradient is, and
+// as SGD does where a norm is 0.
+func TestLARSStep(t *testing.T) {
+	o := Momentum{LR: 2, Momentum: 0.9, Eta: 0.25}
+	for _, scale := range []float64{1e-3, 1, 1e3} {
+		p, m := []float64{3, 4}, make([]float64, 2)
+		o.Step(p, []float64{0, scale}, m)
+		if math.Abs(p[0]-3) > 1e-15 || math.Abs(p[1]-1.5) > 1e-15 {
+			t.Errorf("gradient %g leads to %v, want 3, 1.5", scale, p)
+		}
+	}
+	p, m := []float64{0}, []float64{0}
+	if o.Step(p, []float64{3}, m); p[0] != -6 {
+		t.Errorf("0 goes to %g, want -6", p[0])
+	}
+}
+
 func TestClip(t *testing.T) {
 	for _, c := range []struct{ limit, want float64 }{{0, 5}, {6, 5}, {2, 2}} {
 		g := []float64{3, 4}

@@ -15,8 +15,8 @@ var update = flag.String("update", "", "trim the set in this folder anew into di
 // that is tested, with the smallest cases that reach every path.
 var testdata = []string{
 	"schedules/schedules.safetensors",
-	"optim/problem.safetensors", "optim/adamw.safetensors",
-	"dino_loss/epoch0.safetensors", "dino_loss/epoch5.safetensors", "dino_loss/epoch40.safetensors",
+	"optim/problem.safetensors", "optim/adamw.safetensors", "optim/sgd.safetensors", "optim/lars.safetensors",
+	"dino_loss/epoch0.safetensors", "dino_loss/epoch40.safetensors",
 	"dino_loss/large_logits.safetensors", "dino_loss/two_crops.safetensors",
 	"dino_head/norm.safetensors", "dino_head/free.safetensors",
 	"knn/data.safetensors",

@@ -48,6 +48,7 @@ type Config struct {
 
 	// Optimization.
 	Optimizer       string
+	UseFP16         bool
 	BatchSize       int
 	Accumulate      int
 	Epochs          int

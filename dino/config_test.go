@@ -170,6 +170,7 @@ func TestValidate(t *testing.T) {
 		"--global-crops-scale 1,0.4: must be two rising numbers above 0 and up to 1, such as 0.4,1":     func(c *Config) { c.GlobalCropsScale = Scale{1, 0.4} },
 		"--local-crops-number -1: must be at least 0":                                                   func(c *Config) { c.LocalCropsNumber = -1 },
 		"--optimizer adam: unknown; use one of adamw, sgd, lars":                                        func(c *Config) { c.Optimizer = "adam" },
+		"--use-fp16 true: only false is offered: all is computed in float32":                            func(c *Config) { c.UseFP16 = true },
 		"--batch-size 0: must be at least 1":                                                            func(c *Config) { c.BatchSize = 0 },
 		"--lr 0: must be above 0":                                                                       func(c *Config) { c.LR = 0 },
 		"--clip-grad -3: must be at least 0":                                                            func(c *Config) { c.ClipGrad = -3 },

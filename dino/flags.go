@@ -99,6 +99,8 @@ var Flags = []Flag{
 
 	{Name: "optimizer", Group: groupOptim, Default: "adamw", Reference: "optimizer",
 		Usage: "adamw, or for ConvNets sgd or lars, with momentum 0.9", field: func(c *Config) any { return &c.Optimizer }},
+	{Name: "use-fp16", Group: groupOptim, Default: "false", Reference: "use_fp16",
+		Usage: "compute in half precision: only false is offered, all is float32", field: func(c *Config) any { return &c.UseFP16 }},
 	{Name: "batch-size", Group: groupOptim, Default: "64", Reference: "batch_size_per_gpu",
 		Usage: "images on the device at a time", field: func(c *Config) any { return &c.BatchSize }},
 	{Name: "accumulate", Group: groupOptim, Default: "1",

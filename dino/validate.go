@@ -137,6 +137,7 @@ func (v *validator) side(name string, size int) {
 func (v *validator) optimization() {
 	c := v.config
 	v.require(slices.Contains(Optimizers(), c.Optimizer), "optimizer", "unknown; use one of %s", strings.Join(Optimizers(), ", "))
+	v.require(!c.UseFP16, "use-fp16", "only false is offered: all is computed in float32")
 	for _, name := range []string{"batch-size", "accumulate", "epochs"} {
 		v.atLeast(name, 1)
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	HeadHiddenDim     int
 	HeadBottleneckDim int
 	HeadLayers        int
+	UseBNInHead       bool
 
 	// Teacher and loss.
 	MomentumTeacher         float64

@@ -60,6 +60,8 @@ var Flags = []Flag{
 		Usage: "width of the head's bottleneck", field: func(c *Config) any { return &c.HeadBottleneckDim }},
 	{Name: "head-layers", Group: groupHead, Default: "3",
 		Usage: "layers of the head before the prototypes", field: func(c *Config) any { return &c.HeadLayers }},
+	{Name: "use-bn-in-head", Group: groupHead, Default: "false", Reference: "use_bn_in_head",
+		Usage: "batch norm in the head", field: func(c *Config) any { return &c.UseBNInHead }},
 
 	{Name: "momentum-teacher", Group: groupTeacher, Default: "0.996", Reference: "momentum_teacher",
 		Usage: "EMA momentum of the teacher at the start, rising to 1; with small batches use more, as 0.9995 for 256", field: func(c *Config) any { return &c.MomentumTeacher }},
@@ -104,7 +106,7 @@ var Flags = []Flag{
 	{Name: "batch-size", Group: groupOptim, Default: "64", Reference: "batch_size_per_gpu",
 		Usage: "images on the device at a time", field: func(c *Config) any { return &c.BatchSize }},
 	{Name: "accumulate", Group: groupOptim, Default: "1",
-		Usage: "batches per optimizer step; the same result as one batch of all their images", field: func(c *Config) any { return &c.Accumulate }},
+		Usage: "batches per optimizer step; the same result as one batch of all their images, but for batch norm, whose statistics are those of each batch", field: func(c *Config) any { return &c.Accumulate }},
 	{Name: "epochs", Group: groupOptim, Default: "100", Reference: "epochs",
 		Usage: "passes over the data; all schedules end with them", field: func(c *Config) any { return &c.Epochs }},
 	{Name: "lr", Group: groupOptim, Default: "0.0005", Reference: "lr",

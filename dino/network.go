@@ -33,6 +33,7 @@ func NewNetwork(c Config) (Network, error) {
 	}
 	return Network{v, Head{
 		In: v.Features(), Hidden: c.HeadHiddenDim, Bottleneck: c.HeadBottleneckDim, Out: c.OutDim, Layers: c.HeadLayers, InitStd: c.InitStd,
+		BatchNorm: c.UseBNInHead,
 	}}, nil
 }
 

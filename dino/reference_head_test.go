@@ -23,9 +23,9 @@ func TestReferenceHead(t *testing.T) {
 	for _, f := range family.Files {
 		t.Run(f.Name, func(t *testing.T) {
 			var batchNorm bool
-			if f.Decode(t, "use_bn", &batchNorm); batchNorm {
-				t.Skip("heads with batch norm are not offered")
-			}
+			f.Decode(t, "use_bn", &batchNorm)
+			head := head
+			head.BatchNorm = batchNorm
 			c := gputest.New(t)
 			tape := op.NewTape(c.Graph)
 			params := head.Params()
@@ -44,6 +44,7 @@ func TestReferenceHead(t *testing.T) {
 			f.Check(t, "out", c.Floats(out))
 			f.Check(t, "grad_x", c.Floats(dx))
 			checkGradients(t, c, f, params, gradients)
+			checkStatistics(t, c, f, f, "w.", params, w, 1)
 		})
 	}
 }

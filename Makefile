@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs; see README.md.
 
-.PHONY: all demo test test-reference test-drivers bench bench-torch shaders setup check
+.PHONY: all demo test test-reference test-onnx test-drivers bench bench-torch shaders setup check
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -33,6 +33,14 @@ shaders:
 # DINOVK_REFERENCE names another set than the one in dino/testdata/reference.
 test-reference:
 	$(GO) test -count=1 -v -run '^TestReference' ./dino/...
+
+# Compare exported ONNX files with ONNX Runtime and let ONNX's checker read them
+# (needs node and npm).
+ONNXRUNTIME ?= $(CURDIR)/bin/onnxruntime
+test-onnx: setup
+	@./cmd/setup.sh onnx
+	npm install --silent --ignore-scripts --prefix $(ONNXRUNTIME) onnxruntime-node@1.30.0
+	DINOVK_ONNXRUNTIME=$(ONNXRUNTIME) $(GO) test -count=1 -v -run 'TestRuntime|TestChecker' ./dino/onnx
 
 # All tests on several drivers; cmd/drivers.sh says which and how to name them.
 test-drivers: setup

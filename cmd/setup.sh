@@ -1,9 +1,11 @@
 #!/bin/sh
 # Install through apt what building and testing need and this machine lacks.
-# "setup.sh torch" adds the PyTorch that bench-torch compares with.
+# "setup.sh torch" adds the PyTorch that bench-torch compares with, "setup.sh
+# onnx" the checker of test-onnx.
 set -eu
 want="gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers"
 [ "${1:-}" = torch ] && want="$want python3-torch python3-numpy libopenblas0-pthread"
+[ "${1:-}" = onnx ] && want="$want python3-onnx"
 missing=""
 for p in $want; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

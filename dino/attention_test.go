@@ -91,7 +91,7 @@ func cls(t *testing.T, v vit.Config, m *Model, of AttentionMap) [][]float32 {
 	c := gputest.New(t)
 	tensors := map[string]*gpu.Tensor{}
 	for _, p := range m.Params() {
-		values, err := m.values(p)
+		values, err := m.Values(p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,9 @@ import (
 // Model is a backbone and where its weights come from.
 type Model struct {
 	Backbone
-	Size   int // side in pixels of the images that it was made for
-	values func(p op.Param) ([]float32, error)
+	Size int // side in pixels of the images that it was made for
+	// Values reads a weight, one of Params.
+	Values func(p op.Param) ([]float32, error)
 }
 
 // OpenModel takes the backbone of a network, "teacher" or "student", from a
@@ -74,7 +75,7 @@ func (m *Model) weights(store *gpu.Store) (w op.Weights, upload func() error) {
 	}
 	return func(name string) *gpu.Tensor { return tensors[name] }, func() error {
 		for _, p := range params {
-			values, err := m.values(p)
+			values, err := m.Values(p)
 			if err != nil {
 				return err
 			}

@@ -1,3 +1,4 @@
 // Package ref holds slow and plain references of the GPU's operations, in
-// float64 or in exact integers. Only tests use it.
+// float64 or in exact integers: what tests compare with, and what the host
+// computes once.
 package ref

@@ -5,21 +5,10 @@
 // Define VEC, the columns that an invocation sums (1 or 4), and with VEC 4
 // perhaps TEXELS, to read x through a texel buffer.
 #include "common.glsl"
-
-#if VEC == 4
-#define STORED vec4
-#else
-#define STORED float
-#endif
+#include "stored.glsl"
 
 layout(local_size_x = 64) in;
-#ifdef TEXELS
-layout(set = 0, binding = 0) uniform samplerBuffer x;
-#define FETCH(x, i) texelFetch(x, int(i))
-#else
-layout(std430, set = 0, binding = 0) readonly buffer X { STORED x[]; };
-#define FETCH(x, i) x[i]
-#endif
+INPUT(0, x);
 layout(std430, set = 0, binding = 1) buffer Sum { STORED sum[]; };
 layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(push_constant) uniform Push {

@@ -10,20 +10,16 @@
 // SPLIT: the third axis of the grid cuts k into parts of `part` elements, and
 // the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
 //
-// Define VEC: 4 where both operands' and c's rows are multiples of 4 elements,
-// which are then loaded at once; 1 takes any shape. TEXELS is explained in
-// gemm_epilogue.glsl; it makes llvmpipe two to three times as fast.
+// Define VEC, 4 where both operands' and c's rows are multiples of 4 elements,
+// and perhaps TEXELS, see tile.glsl; they make llvmpipe two to three times as
+// fast.
+#include "tile.glsl"
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
 layout(local_size_x = 64) in;
-#ifdef TEXELS
-layout(set = 0, binding = 0) uniform samplerBuffer a;
-layout(set = 0, binding = 1) uniform samplerBuffer b;
-#else
-layout(std430, set = 0, binding = 0) readonly buffer A { STORED a[]; };
-layout(std430, set = 0, binding = 1) readonly buffer B { STORED b[]; };
-#endif
+INPUT(0, a);
+INPUT(1, b);
 layout(constant_id = 6) const bool TRANS_A = false;
 layout(constant_id = 7) const bool TRANS_B = false;
 layout(constant_id = 8) const bool SPLIT = false;
@@ -36,29 +32,12 @@ layout(push_constant) uniform Push {
     float alpha;
 };
 
-// LOAD gives four elements of a row of the given width, from `column` on; what
-// it gives past the row's end doesn't matter.
-#if VEC == 4
-#define LOAD(x, row, column, width) FETCH(x, ((row) * (width) + (column)) / 4u)
-#else
-#define LOAD(x, row, column, width) vec4( \
-    x[(row) * (width) + min((column), (width) - 1u)], \
-    x[(row) * (width) + min((column) + 1u, (width) - 1u)], \
-    x[(row) * (width) + min((column) + 2u, (width) - 1u)], \
-    x[(row) * (width) + min((column) + 3u, (width) - 1u)])
-#endif
-
 void main() {
     const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
     const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
     const uint begin = gl_WorkGroupID.z * part;
     const uint end = min(k, begin + part);
 
-    vec4 sum[8][2];
-    for (uint i = 0u; i < 8u; ++i) {
-        sum[i][0] = vec4(0.0);
-        sum[i][1] = vec4(0.0);
-    }
     // Rows and columns outside the matrix repeat the last inside it; the four
     // columns of a load lie on the same side of its edge where VEC is 4.
     uint row[8], col[8];
@@ -70,6 +49,7 @@ void main() {
     const uvec2 row4 = uvec2(min(row0, rowLast), min(row0 + 4u, rowLast));
     const uvec2 col4 = uvec2(min(col0, colLast), min(col0 + 4u, colLast));
 
+    clearTile();
     for (uint p = begin; p < end; p += 4u) {
         // A loaded vector lies along k unless the operand is stored with k as
         // its row; then every step loads two.
@@ -77,7 +57,7 @@ void main() {
         vec4 va[8], vb[8];
         for (uint i = 0u; i < 8u; ++i) {
             if (!TRANS_A) {
-                va[i] = LOAD(a, row[i], p, k);
+                va[i] = LOAD(a, row[i] * k, p, k);
                 if (TAIL) {
                     va[i] = mix(vec4(0.0), va[i], inside);
                 }
@@ -85,7 +65,7 @@ void main() {
         }
         for (uint j = 0u; j < 8u; ++j) {
             if (TRANS_B) {
-                vb[j] = LOAD(b, col[j], p, k);
+                vb[j] = LOAD(b, col[j] * k, p, k);
                 if (TAIL) {
                     vb[j] = mix(vec4(0.0), vb[j], inside);
                 }
@@ -95,8 +75,8 @@ void main() {
             const uint q = TAIL ? min(p + s, k - 1u) : p + s;
             vec4 y[2], x[2];
             if (TRANS_A) {
-                y[0] = LOAD(a, q, row4.x, m);
-                y[1] = LOAD(a, q, row4.y, m);
+                y[0] = LOAD(a, q * m, row4.x, m);
+                y[1] = LOAD(a, q * m, row4.y, m);
                 if (TAIL && !inside[s]) {
                     y[0] = y[1] = vec4(0.0);
                 }
@@ -108,16 +88,13 @@ void main() {
                 x[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
                 x[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
             } else {
-                x[0] = LOAD(b, q, col4.x, n);
-                x[1] = LOAD(b, q, col4.y, n);
+                x[0] = LOAD(b, q * n, col4.x, n);
+                x[1] = LOAD(b, q * n, col4.y, n);
                 if (TAIL && !inside[s]) {
                     x[0] = x[1] = vec4(0.0);
                 }
             }
-            for (uint i = 0u; i < 8u; ++i) {
-                sum[i][0] = fma(vec4(y[i / 4u][i % 4u]), x[0], sum[i][0]);
-                sum[i][1] = fma(vec4(y[i / 4u][i % 4u]), x[1], sum[i][1]);
-            }
+            addToTile(y, x);
         }
     }
 
@@ -133,11 +110,7 @@ void main() {
             if (col0 + j >= n) {
                 break;
             }
-#if VEC == 4
-            STORED v = sum[i][j / 4u];
-#else
-            STORED v = sum[i][j / 4u][j % 4u];
-#endif
+            const STORED v = tileAt(i, j);
             if (SPLIT) {
                 c[(at + col0 + j) / VEC] = v;
             } else {

@@ -6,30 +6,16 @@
 // c, slope, factor and residual are (m, n) row-major.
 //
 // Define EPILOGUE_BINDING, the number of the first of five bindings, and VEC,
-// the number of columns that are handled at once (1 or 4; n is a multiple).
-// With VEC 4 define TEXELS to read through texel buffers: llvmpipe makes one
-// call of that for all lanes, and of a storage buffer a branch for every lane.
+// the number of columns that are handled at once (1 or 4; n is a multiple), and
+// perhaps TEXELS, see stored.glsl.
+#include "stored.glsl"
 #include "erf.glsl"
-
-#if VEC == 4
-#define STORED vec4
-#else
-#define STORED float
-#endif
 
 layout(std430, set = 0, binding = EPILOGUE_BINDING) buffer C { STORED c[]; };
 layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer Slope { STORED slope[]; };
-#ifdef TEXELS
-layout(set = 0, binding = EPILOGUE_BINDING + 2) uniform samplerBuffer bias;
-layout(set = 0, binding = EPILOGUE_BINDING + 3) uniform samplerBuffer factor;
-layout(set = 0, binding = EPILOGUE_BINDING + 4) uniform samplerBuffer residual;
-#define FETCH(x, i) texelFetch(x, int(i))
-#else
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 2) readonly buffer Bias { STORED bias[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 3) readonly buffer Factor { STORED factor[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 4) readonly buffer Residual { STORED residual[]; };
-#define FETCH(x, i) x[i]
-#endif
+INPUT(EPILOGUE_BINDING + 2, bias);
+INPUT(EPILOGUE_BINDING + 3, factor);
+INPUT(EPILOGUE_BINDING + 4, residual);
 
 layout(constant_id = 0) const bool BIAS = false;
 layout(constant_id = 1) const bool GELU = false;

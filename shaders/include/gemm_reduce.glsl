@@ -2,17 +2,13 @@
 // c = epilogue(alpha sum_s parts[s]), parts (slots, m, n), c (m, n) f32.
 //
 // Define VEC, the elements that an invocation adds (1 or 4), and perhaps TEXELS
-// (see gemm_epilogue.glsl).
+// (see stored.glsl).
 #include "common.glsl"
 #define EPILOGUE_BINDING 1
 #include "gemm_epilogue.glsl"
 
 layout(local_size_x = 64) in;
-#ifdef TEXELS
-layout(set = 0, binding = 0) uniform samplerBuffer parts;
-#else
-layout(std430, set = 0, binding = 0) readonly buffer Parts { STORED parts[]; };
-#endif
+INPUT(0, parts);
 layout(push_constant) uniform Push {
     uint size, n; // size = m n
     uint slots;

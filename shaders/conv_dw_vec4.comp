@@ -1,0 +1,6 @@
+#version 450
+// Weight gradient of a convolution, channels by fours; the
+// equation is in conv_dw.glsl.
+#extension GL_GOOGLE_include_directive : require
+#define VEC 4
+#include "conv_dw.glsl"

@@ -1,0 +1,87 @@
+// Weight gradient of a convolution as a product of matrices that are never
+// made: a row is one of the m output channels, a column one of the n = kernel k
+// weights of such a channel, and the sum runs over the pixels of dy.
+//   parts[slot + z, o, (v, u, c)] = sum_{b, i, j} dy[b, i, j, o] x[b, i stride - pad + v, j stride - pad + u, c]
+// over the z-th part of the lines (b, i); x (N, H, W, k), dy (N, outH, outW, m),
+// parts (slots, m, kernel, k), f32, summed in f32. Pixels outside x are zero.
+// Another kernel adds the parts in order.
+//
+// Define VEC and perhaps TEXELS, see tile.glsl.
+#include "tile.glsl"
+
+layout(local_size_x = 64) in;
+INPUT(0, dy);
+INPUT(1, x);
+layout(std430, set = 0, binding = 2) writeonly buffer Parts { STORED parts[]; };
+layout(constant_id = 0) const uint TILES_X = 8;
+layout(push_constant) uniform Push {
+    uint lines, part; // of dy's images, and of one workgroup
+    uint slot;        // the number of the first part
+    uint outH, outW, m;
+    uint h, w, k;
+    uint kernel, kernelW;
+    uint stride;
+    int pad;
+};
+
+const uint GROUPS = 8u / VEC; // columns that are loaded together share a tap
+
+void main() {
+    const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
+    const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
+    const uint begin = gl_WorkGroupID.z * part;
+    const uint end = min(lines, begin + part);
+    const uint n = kernel * k;
+
+    // Rows and columns outside the matrix repeat the last inside it.
+    const uint rowLast = (m - 1u) / 4u * 4u;
+    const uvec2 row4 = uvec2(min(row0, rowLast), min(row0 + 4u, rowLast));
+    int tapY[GROUPS], tapX[GROUPS];
+    uint channel[GROUPS];
+    for (uint j = 0u; j < GROUPS; ++j) {
+        const uint col = min(col0 + j * VEC, n - VEC);
+        tapY[j] = int(col / k / kernelW) - pad;
+        tapX[j] = int(col / k % kernelW) - pad;
+        channel[j] = col % k;
+    }
+
+    clearTile();
+    for (uint line = begin; line < end; ++line) {
+        bool lineInside[GROUPS];
+        uint start[GROUPS];
+        for (uint j = 0u; j < GROUPS; ++j) {
+            const int atY = int(line % outH * stride) + tapY[j];
+            lineInside[j] = uint(atY) < h; // negative ones are large
+            start[j] = (line / outH * h + uint(atY)) * w * k + channel[j];
+        }
+        for (uint i = 0u; i < outW; ++i) {
+            vec4 a[2], b[2];
+            a[0] = LOAD(dy, (line * outW + i) * m, row4.x, m);
+            a[1] = LOAD(dy, (line * outW + i) * m, row4.y, m);
+            for (uint j = 0u; j < GROUPS; ++j) {
+                const int atX = int(i * stride) + tapX[j];
+                const bool inside = lineInside[j] && uint(atX) < w;
+                const uint at = inside ? start[j] + uint(atX) * k : 0u;
+#if VEC == 4
+                b[j] = mix(vec4(0.0), FETCH(x, at / 4u), bvec4(inside));
+#else
+                b[j / 4u][j % 4u] = inside ? x[at] : 0.0;
+#endif
+            }
+            addToTile(a, b);
+        }
+    }
+
+    for (uint i = 0u; i < 8u; ++i) {
+        if (row0 + i >= m) {
+            break;
+        }
+        const uint at = ((slot + gl_WorkGroupID.z) * m + row0 + i) * n;
+        for (uint j = 0u; j < 8u; j += VEC) {
+            if (col0 + j >= n) {
+                break;
+            }
+            parts[(at + col0 + j) / VEC] = tileAt(i, j);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// Gradient of maxpool_fwd: every pixel gathers from the windows that took it.
+//   dx[b, y, x, c] (+)= sum of dy[b, i, j, c] over the windows (i, j) around
+//   (y, x) whose maximum was there
+// in the order of the windows. dx (N, H, W, C), dy (N, outH, outW, C), f32;
+// taken: see maxpool_fwd.glsl.
+//
+// Define VEC and perhaps TEXELS, see stored.glsl. An invocation does VEC
+// channels of a pixel.
+#include "common.glsl"
+#include "stored.glsl"
+
+layout(local_size_x = 64) in;
+layout(constant_id = 0) const uint SIZE = 3;
+layout(constant_id = 1) const bool ACCUMULATE = false;
+INPUT(0, dy);
+layout(std430, set = 0, binding = 1) readonly buffer Taken { uint taken[]; };
+layout(std430, set = 0, binding = 2) buffer DX { STORED dx[]; };
+layout(push_constant) uniform Push {
+    uint count; // N
+    uint h, w, channels;
+    uint outH, outW;
+    uint stride;
+    int pad;
+};
+
+void main() {
+    const uint width = channels / VEC;
+    const uint at = globalIndex();
+    if (at >= count * h * w * width) {
+        return;
+    }
+    const uint pixel = at / width;
+    // With the padding, pixel (py, px) is tap (py - i stride, px - j stride) of
+    // window (i, j).
+    const uint py = pixel / w % h + uint(pad), px = pixel % w + uint(pad);
+    const uint image = pixel / w / h * outH;
+    const uint top = py < SIZE ? 0u : (py - SIZE) / stride + 1u;
+    const uint left = px < SIZE ? 0u : (px - SIZE) / stride + 1u;
+
+    STORED sum = STORED(0.0);
+    for (uint i = top; i <= py / stride && i < outH; ++i) {
+        for (uint j = left; j <= px / stride && j < outW; ++j) {
+            const uint cell = ((image + i) * outW + j) * width + at % width;
+            const uint tap = (py - i * stride) * SIZE + px - j * stride;
+            const uint word = taken[cell];
+#if VEC == 4
+            const uvec4 numbers = (uvec4(word) >> uvec4(0, 8, 16, 24)) & 255u;
+            sum += mix(vec4(0.0), FETCH(dy, cell), equal(numbers, uvec4(tap)));
+#else
+            sum += word == tap ? FETCH(dy, cell) : 0.0;
+#endif
+        }
+    }
+    dx[at] = ACCUMULATE ? dx[at] + sum : sum;
+}

@@ -163,6 +163,8 @@ func flagValues(name string) []string {
 		return names
 	case "network":
 		return []string{"teacher", "student"}
+	case "recipe":
+		return recipeNames()
 	case "optimizer":
 		return dino.Optimizers()
 	}

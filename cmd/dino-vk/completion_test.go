@@ -22,6 +22,8 @@ func TestComplete(t *testing.T) {
 		{[]string{"data", "crops", "--loc"}, []string{"--local-size", "--local-crops-number", "--local-crops-scale"}},
 		{[]string{"train", "--local-size", "3", "--loc"}, []string{"--local-crops-number", "--local-crops-scale"}},
 		{[]string{"train", "--arch", "vit_t"}, []string{"vit_tiny"}},
+		{[]string{"train", "--recipe", "vit-b"}, []string{"vit-b16", "vit-b8"}},
+		{[]string{"train", "--optimizer", ""}, []string{"adamw", "sgd", "lars"}},
 		{[]string{"train", "--norm-last-layer", "--arch", "vit_t"}, []string{"vit_tiny"}},
 		{[]string{"train", "--data", ""}, nil}, // file names
 		{[]string{"train", "--output", "data", "--accu"}, []string{"--accumulate"}},

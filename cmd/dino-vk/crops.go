@@ -31,7 +31,7 @@ func cropsCommand() *cli.Command {
 			if err := errors.Join(noArguments(c), required(c, "output"), atLeast(c, "epoch", 0), atLeast(c, "pictures", 1)); err != nil {
 				return err
 			}
-			config, err := mergeConfig(c, flags)
+			config, err := mergeConfig(c, flags, 0)
 			if err != nil {
 				return err
 			}

@@ -15,9 +15,10 @@ import (
 // configFlags makes the command line's flags from the settings that keep
 // chooses from the table.
 func configFlags(c *dino.Config, keep func(dino.Flag) bool) []cli.Flag {
-	list := []cli.Flag{&cli.PathFlag{
-		Name: "config", Category: "run", Usage: "YAML `FILE` of settings, such as a run's config.yaml; flags win over it",
-	}}
+	list := []cli.Flag{
+		&cli.StringFlag{Name: "recipe", Category: "run", Usage: "`NAME` of a recipe, see dino-vk recipes; the file of --config and flags win over it"},
+		&cli.PathFlag{Name: "config", Category: "run", Usage: "YAML `FILE` of settings, such as a run's config.yaml; flags win over it"},
+	}
 	for _, f := range dino.Flags {
 		if !keep(f) {
 			continue
@@ -83,27 +84,46 @@ func joinSwitches(args []string) []string {
 	return joined
 }
 
-// mergeConfig is the configuration that the flags and the file of --config
-// give together: defaults, then the file, then flags.
-func mergeConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
-	config := dino.DefaultConfig()
-	if path := c.Path("config"); path != "" {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return config, err
-		}
-		if err := config.MergeYAML(text); err != nil {
-			return config, fmt.Errorf("%s: %w", path, err)
+// mergeConfig is the configuration that the recipe, the file of --config and the
+// flags give together for so many images: defaults, then the recipe, then the
+// file, then flags.
+func mergeConfig(c *cli.Context, flags dino.Config, images int) (dino.Config, error) {
+	var recipe dino.Recipe
+	if name := c.String("recipe"); name != "" {
+		var ok bool
+		if recipe, ok = dino.RecipeNamed(name); !ok {
+			return dino.Config{}, usagef(c, "--recipe %s: unknown; use one of %s", name, strings.Join(recipeNames(), ", "))
 		}
 	}
-	for _, f := range dino.Flags {
-		if c.IsSet(f.Name) && isSetting(c, f.Name) {
-			if err := f.Value(&config).Set(f.Value(&flags).String()); err != nil {
-				return config, err
+	var text []byte
+	path := c.Path("config")
+	if path != "" {
+		var err error
+		if text, err = os.ReadFile(path); err != nil {
+			return dino.Config{}, err
+		}
+	}
+	return recipe.Configure(images, func(config *dino.Config) error {
+		if err := config.MergeYAML(text); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		for _, f := range dino.Flags {
+			if c.IsSet(f.Name) && isSetting(c, f.Name) {
+				if err := f.Value(config).Set(f.Value(&flags).String()); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	})
+}
+
+func recipeNames() []string {
+	var names []string
+	for _, r := range dino.Recipes {
+		names = append(names, r.Name)
 	}
-	return config, nil
+	return names
 }
 
 // isSetting reports whether a flag of the command stands for the setting of its
@@ -114,8 +134,8 @@ func isSetting(c *cli.Context, name string) bool {
 }
 
 // loadConfig is mergeConfig's configuration, all of which makes sense.
-func loadConfig(c *cli.Context, flags dino.Config) (dino.Config, error) {
-	config, err := mergeConfig(c, flags)
+func loadConfig(c *cli.Context, flags dino.Config, images int) (dino.Config, error) {
+	config, err := mergeConfig(c, flags, images)
 	if err != nil {
 		return config, err
 	}

@@ -35,7 +35,7 @@ func parse(t *testing.T, args ...string) (dino.Config, error) {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			merged, err = mergeConfig(c, flags)
+			merged, err = mergeConfig(c, flags, 0)
 			return err
 		},
 	}

@@ -27,7 +27,7 @@ func inspectCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			config, err := mergeConfig(c, flags)
+			config, err := mergeConfig(c, flags, 0)
 			if err != nil {
 				return err
 			}

@@ -45,6 +45,7 @@ func app() *cli.App {
 			"  dino-vk attention --checkpoint run --data photos/ --output run/attention",
 		Commands: []*cli.Command{
 			trainCommand(),
+			recipesCommand(),
 			evalCommand(),
 			featuresCommand(),
 			attentionCommand(),

@@ -25,22 +25,25 @@ func trainCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			config, err := loadConfig(c, flags)
-			if err != nil {
-				return err
-			}
-			return train(c, config)
+			return train(c, flags)
 		},
 	}
 }
 
-func train(c *cli.Context, config dino.Config) (err error) {
+func train(c *cli.Context, flags dino.Config) (err error) {
 	w := c.App.Writer
+	config, err := loadConfig(c, flags, 0) // mistakes are told before the pictures are looked for
+	if err != nil {
+		return err
+	}
 	set, err := openData(c, config)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
+	if config, err = loadConfig(c, flags, set.Len()); err != nil {
+		return err
+	}
 	dev, err := gpu.Open(gpu.Options{Device: config.Device})
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ func TestUsageErrors(t *testing.T) {
 		{"train --norm-last-layer=maybe", `--norm-last-layer: "maybe" is not true or false (see dino-vk train --help)`},
 		{"train help", `dino-vk train takes no argument "help" (see dino-vk train --help)`},
 		{"train --lr -1", `--lr -1: must be above 0 (see dino-vk train --help)`},
+		{"train --recipe vit-s16", `--recipe vit-s16: unknown; use one of ` + strings.Join(recipeNames(), ", ") + ` (see dino-vk train --help)`},
+		{"recipes auto", `dino-vk recipes takes no argument "auto" (see dino-vk recipes --help)`},
 		{"attention", `--checkpoint is missing (see dino-vk attention --help)`},
 		{"attention --checkpoint x --output y --limit many", `--limit: "many" is not a whole number (see dino-vk attention --help)`},
 		{"attention --checkpoint x --output y --limit -1", `--limit -1: must be at least 0 (see dino-vk attention --help)`},

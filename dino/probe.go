@@ -63,6 +63,15 @@ func (p *probe) due(epoch int, last bool) bool {
 	return p != nil && (last || (epoch+1)%p.every == 0)
 }
 
+// pictures is how many a measurement looks at.
+func (p *probe) pictures() int {
+	n := p.train.Len()
+	if p.test != nil {
+		n += p.test.Len()
+	}
+	return n
+}
+
 // measure returns the top-1 accuracy in percent, and what could not be read.
 func (p *probe) measure(ctx context.Context) (top1 float64, skipped []error, err error) {
 	var train, queries []float32

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,7 @@ type observed struct {
 	steps   []StepReport
 	entries []LogEntry
 	skipped []error
+	measure []int // pictures
 	onStep  func(StepReport)
 }
 
@@ -76,6 +78,7 @@ func (o *observed) Step(r StepReport) {
 }
 func (o *observed) Epoch(e LogEntry, _ string) { o.entries = append(o.entries, e) }
 func (o *observed) Skipped(err error)          { o.skipped = append(o.skipped, err) }
+func (o *observed) Measuring(n int)            { o.measure = append(o.measure, n) }
 
 // start prepares a run on the shared device.
 func start(t *testing.T, c Config, s camera, o *observed) (*Trainer, error) {
@@ -154,6 +157,9 @@ func TestEqualRuns(t *testing.T) {
 	o := run(t, first)
 	if len(o.steps) != 10 || len(o.entries) != 2 || strings.Count(logLines(t, first.Output), "\n") != 2 {
 		t.Fatalf("%d steps and %d epochs, want 10 and 2", len(o.steps), len(o.entries))
+	}
+	if want := []int{runPictures, runPictures}; !slices.Equal(o.measure, want) {
+		t.Errorf("measurements of %d pictures were told, want %d", o.measure, want)
 	}
 	for _, e := range o.entries {
 		if e.KNN == nil || !(*e.KNN >= 0 && *e.KNN <= 100) {

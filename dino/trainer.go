@@ -26,6 +26,8 @@ type Observer interface {
 	// Epoch is told of every line of the log, with a diagnosis where the
 	// outputs have collapsed.
 	Epoch(entry LogEntry, diagnosis string)
+	// Measuring is told before the teacher is measured on so many pictures.
+	Measuring(pictures int)
 	// Skipped is told once of each picture that can't be read.
 	Skipped(err error)
 }
@@ -396,6 +398,7 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 	e.LnK = Number(lnK)
 	e.ImagesPerSecond = Number(t.rate.endEpoch())
 	if t.probe.due(e.Epoch, t.state.Step == t.Steps()) {
+		t.observer.Measuring(t.probe.pictures())
 		top1, skipped, err := t.probe.measure(ctx)
 		t.skip(skipped)
 		if err != nil {

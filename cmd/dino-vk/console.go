@@ -72,6 +72,11 @@ func (c *console) Epoch(e dino.LogEntry, diagnosis string) {
 	}
 }
 
+// Measuring implements dino.Observer.
+func (c *console) Measuring(pictures int) {
+	c.line("measuring the teacher by k-NN on %d pictures", pictures)
+}
+
 // Skipped implements dino.Observer.
 func (c *console) Skipped(err error) { c.line("skipped: %v", err) }
 

@@ -2,7 +2,6 @@ package dino
 
 import (
 	"fmt"
-	"slices"
 
 	"dino-vk/gpu/op"
 )
@@ -15,6 +14,8 @@ type Config struct {
 	Arch              string
 	PatchSize         int
 	Dim, Depth, Heads int // 0: as Arch says
+	Width             int
+	Stem              string
 	DropPathRate      float64
 	InitStd           float64
 
@@ -86,34 +87,6 @@ func DefaultConfig() Config {
 		}
 	}
 	return c
-}
-
-// Arch is a named size of Vision Transformer.
-type Arch struct {
-	Name              string
-	Dim, Depth, Heads int
-}
-
-// Archs lists the sizes of the reference (vision_transformer.py).
-var Archs = []Arch{
-	{"vit_tiny", 192, 12, 3},
-	{"vit_small", 384, 12, 6},
-	{"vit_base", 768, 12, 12},
-}
-
-// Backbone returns the backbone's width, depth and heads: those of Arch unless
-// Dim, Depth or Heads say otherwise.
-func (c *Config) Backbone() (dim, depth, heads int) {
-	if i := slices.IndexFunc(Archs, func(a Arch) bool { return a.Name == c.Arch }); i >= 0 {
-		dim, depth, heads = Archs[i].Dim, Archs[i].Depth, Archs[i].Heads
-	}
-	pick := func(own, arch int) int {
-		if own > 0 {
-			return own
-		}
-		return arch
-	}
-	return pick(c.Dim, dim), pick(c.Depth, depth), pick(c.Heads, heads)
 }
 
 // Optimizers names the rules that --optimizer takes.

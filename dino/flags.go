@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"dino-vk/resnet"
 )
 
 // Flag describes one setting: the command line, the YAML file, the help and
@@ -36,17 +38,21 @@ const (
 // Flags is the table of all settings, in the order in which they are shown.
 var Flags = []Flag{
 	{Name: "arch", Group: groupModel, Default: "vit_small", Reference: "arch",
-		Usage: "backbone: vit_tiny, vit_small or vit_base", field: func(c *Config) any { return &c.Arch }},
+		Usage: "backbone: " + strings.Join(ArchNames(), ", "), field: func(c *Config) any { return &c.Arch }},
 	{Name: "patch-size", Group: groupModel, Default: "16", Reference: "patch_size",
-		Usage: "side of a patch in pixels, 4 to 32; smaller is better and slower", field: func(c *Config) any { return &c.PatchSize }},
+		Usage: "ViT: side of a patch in pixels, 4 to 32; smaller is better and slower", field: func(c *Config) any { return &c.PatchSize }},
 	{Name: "dim", Group: groupModel, Default: "0",
-		Usage: "width of the backbone; 0 takes it from --arch", field: func(c *Config) any { return &c.Dim }},
+		Usage: "ViT: width; 0 takes it from --arch", field: func(c *Config) any { return &c.Dim }},
 	{Name: "depth", Group: groupModel, Default: "0",
-		Usage: "blocks of the backbone; 0 takes it from --arch", field: func(c *Config) any { return &c.Depth }},
+		Usage: "ViT: blocks; 0 takes it from --arch", field: func(c *Config) any { return &c.Depth }},
 	{Name: "heads", Group: groupModel, Default: "0",
-		Usage: "attention heads; 0 takes it from --arch", field: func(c *Config) any { return &c.Heads }},
+		Usage: "ViT: attention heads; 0 takes it from --arch", field: func(c *Config) any { return &c.Heads }},
+	{Name: "width", Group: groupModel, Default: "64",
+		Usage: "ResNet: channels of the first stage, doubled by each further one", field: func(c *Config) any { return &c.Width }},
+	{Name: "stem", Group: groupModel, Default: string(resnet.ImageNet),
+		Usage: "ResNet: imagenet (a 7 × 7 convolution and pooling, each of stride 2) or cifar (a 3 × 3 convolution, for small images)", field: func(c *Config) any { return &c.Stem }},
 	{Name: "drop-path-rate", Group: groupModel, Default: "0.1", Reference: "drop_path_rate",
-		Usage: "stochastic depth of the student, rising linearly to this at the last block", field: func(c *Config) any { return &c.DropPathRate }},
+		Usage: "ViT: stochastic depth of the student, rising linearly to this at the last block", field: func(c *Config) any { return &c.DropPathRate }},
 	{Name: "init-std", Group: groupModel, Default: "0.02",
 		Usage: "standard deviation of the linear layers' first weights; narrow networks learn sooner with more, such as 0.1 for --dim 64", field: func(c *Config) any { return &c.InitStd }},
 

@@ -5,7 +5,6 @@ import (
 
 	"dino-vk/gpu"
 	"dino-vk/gpu/op"
-	"dino-vk/vit"
 )
 
 // Backbone maps images to features. The trainer knows no architecture.
@@ -27,22 +26,14 @@ type Network struct {
 
 // NewNetwork builds what the settings name.
 func NewNetwork(c Config) (Network, error) {
-	v := c.ViT()
-	if err := v.Validate(); err != nil {
+	backbone, err := newBackbone(c)
+	if err != nil {
 		return Network{}, err
 	}
-	return Network{v, Head{
-		In: v.Features(), Hidden: c.HeadHiddenDim, Bottleneck: c.HeadBottleneckDim, Out: c.OutDim, Layers: c.HeadLayers, InitStd: c.InitStd,
+	return Network{backbone, Head{
+		In: backbone.Features(), Hidden: c.HeadHiddenDim, Bottleneck: c.HeadBottleneckDim, Out: c.OutDim, Layers: c.HeadLayers, InitStd: c.InitStd,
 		BatchNorm: c.UseBNInHead,
 	}}, nil
-}
-
-// ViT is the shape of the backbone.
-func (c Config) ViT() vit.Config {
-	dim, depth, heads := c.Backbone()
-	return vit.Config{
-		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Dim: dim, Depth: depth, Heads: heads, InitStd: c.InitStd, DropPath: c.DropPathRate,
-	}
 }
 
 // The parts' prefixes in the reference's state dict.

@@ -59,6 +59,13 @@ func runSettings(t *testing.T) Config {
 	return c
 }
 
+// convNet makes the run one of a ResNet, with batch norm in the head too.
+func convNet(c *Config) {
+	d := DefaultConfig()
+	c.Dim, c.Depth, c.Heads, c.PatchSize = d.Dim, d.Depth, d.Heads, d.PatchSize
+	c.Arch, c.Width, c.Stem, c.UseBNInHead = "resnet18", 4, "cifar", true
+}
+
 const runPictures = 22 // five steps of four, and two over
 
 // observed keeps what a run tells, and calls onStep.
@@ -191,6 +198,7 @@ func TestResumeExactly(t *testing.T) {
 		"free":       func(c *Config) { c.NormLastLayer, c.FreezeLastLayer = false, 0 },
 		"sgd":        func(c *Config) { c.Optimizer, c.NormLastLayer = "sgd", false },
 		"lars":       func(c *Config) { c.Optimizer, c.LR = "lars", 5 },
+		"resnet":     func(c *Config) { convNet(c); c.BatchSize, c.Accumulate = 2, 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole := runSettings(t)

@@ -48,11 +48,15 @@ func allFinite(t *testing.T, path string) {
 
 // TestNonFinite lets a learning rate blow up the weights.
 func TestNonFinite(t *testing.T) {
-	for _, accumulate := range []int{1, 4} {
-		t.Run(fmt.Sprintf("accumulate%d", accumulate), func(t *testing.T) {
+	for name, set := range map[string]func(c *Config){
+		"plain":      func(c *Config) {},
+		"accumulate": func(c *Config) { c.BatchSize, c.Accumulate = 1, 4 },
+		"resnet":     func(c *Config) { convNet(c); c.BatchSize, c.Accumulate = 2, 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
 			c := runSettings(t)
-			c.BatchSize, c.Accumulate = 4/accumulate, accumulate
 			c.LR, c.FreezeLastLayer = 1e20, 0
+			set(&c)
 			o := &observed{}
 			err := tryRun(t, context.Background(), c, camera{n: runPictures}, o)
 			good := len(o.steps)
@@ -75,6 +79,33 @@ func TestNonFinite(t *testing.T) {
 				t.Errorf("again: %v", again)
 			}
 		})
+	}
+}
+
+// TestBatchesTracked counts what moved the running statistics: of the student's
+// backbone each resolution by itself, of its head all crops together, and of the
+// teacher the global crops, once for each micro-batch of a step.
+func TestBatchesTracked(t *testing.T) {
+	c := runSettings(t)
+	convNet(&c)
+	c.BatchSize, c.Accumulate, c.MaxSteps = 2, 2, 3
+	run(t, c)
+	found := 0
+	for name, values := range tensors(t, filepath.Join(c.Output, CheckpointName)) {
+		if !strings.HasSuffix(name, ".num_batches_tracked") {
+			continue
+		}
+		found++
+		want := float32(c.MaxSteps * c.Accumulate)
+		if strings.HasPrefix(name, studentPrefix+backbonePrefix) {
+			want *= 2
+		}
+		if len(values) != 1 || values[0] != want {
+			t.Errorf("%s is %v, want %v", name, values, want)
+		}
+	}
+	if want := 2 * (20 + 2); found != want { // batch norms of ResNet-18 and of the head
+		t.Errorf("%d counts, want %d", found, want)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"dino-vk/resnet"
 )
 
 // Validate checks that the settings make sense alone and together. It reports
@@ -73,11 +75,33 @@ func (v *validator) within(name string, low, high float64) {
 func (v *validator) model() {
 	c := v.config
 	v.positive("init-std")
-	names := make([]string, len(Archs))
-	for i, a := range Archs {
-		names[i] = a.Name
-	}
+	names := ArchNames()
 	v.require(slices.Contains(names, c.Arch), "arch", "unknown; use one of %s", strings.Join(names, ", "))
+	if _, ok := c.ResNet(); ok {
+		v.resnet()
+	} else {
+		v.vit()
+	}
+}
+
+// resnet checks what a ResNet takes, and that nothing is set that it does not.
+func (v *validator) resnet() {
+	v.unset("patch-size", "dim", "depth", "heads")
+	v.atLeast("width", 1)
+	v.require(slices.Contains(resnet.Stems(), v.config.Stem), "stem", "unknown; use one of %s", strings.Join(resnet.Stems(), ", "))
+}
+
+// unset checks that settings of another kind of backbone have their defaults.
+func (v *validator) unset(names ...string) {
+	for _, name := range names {
+		f, _ := FlagNamed(name)
+		v.require(f.Value(v.config).String() == f.Default, name, "--arch %s has none; leave it at %s", v.config.Arch, f.Default)
+	}
+}
+
+func (v *validator) vit() {
+	c := v.config
+	v.unset("width", "stem")
 	for _, name := range []string{"dim", "depth", "heads"} {
 		v.atLeast(name, 0)
 	}
@@ -131,6 +155,10 @@ func (v *validator) scale(name string, s Scale) {
 // side checks that a crop holds a patch; pixels that make no whole patch are
 // dropped, as in the reference.
 func (v *validator) side(name string, size int) {
+	if _, ok := v.config.ResNet(); ok {
+		v.atLeast(name, 1)
+		return
+	}
 	v.require(size >= max(v.config.PatchSize, 1), name, "must be at least the --patch-size %d", v.config.PatchSize)
 }
 

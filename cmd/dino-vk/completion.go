@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"dino-vk/dino"
+	"dino-vk/resnet"
 )
 
 // completeCommandName is the hidden command that the scripts ask what may stand
@@ -156,11 +157,9 @@ func takesValue(f cli.Flag) bool {
 func flagValues(name string) []string {
 	switch name {
 	case "arch":
-		var names []string
-		for _, a := range dino.Archs {
-			names = append(names, a.Name)
-		}
-		return names
+		return dino.ArchNames()
+	case "stem":
+		return resnet.Stems()
 	case "network":
 		return []string{"teacher", "student"}
 	case "recipe":

@@ -60,7 +60,7 @@ func TestBashCompletion(t *testing.T) {
 		{[]string{"dev"}, "devices\n"},
 		{[]string{"data", "i"}, "inspect\n"},
 		{[]string{"train", "--data", "a folder's name", "--checkp"}, "--checkpoint-every\n"},
-		{[]string{"train", "--arch", ""}, "vit_tiny\nvit_small\nvit_base\n"},
+		{[]string{"train", "--arch", ""}, "vit_tiny\nvit_small\nvit_base\nresnet18\nresnet34\nresnet50\nresnet101\n"},
 		{[]string{"features", "--data", ""}, ""},
 	} {
 		script := `source <("$PROGRAM" completion bash)

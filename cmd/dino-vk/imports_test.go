@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"gpu/internal/vk"},
 	{"gpu"},
 	{"gpu/gputest", "gpu/op", "gpu/ref"},
-	{"vit"},
+	{"vit", "resnet"},
 	{"dino/safetensors", "dino/data", "dino/eval"},
 	{"dino"},
 	{"cmd", "bench"},

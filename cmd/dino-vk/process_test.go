@@ -243,7 +243,7 @@ func TestKill(t *testing.T) {
 	const seed = 2104_14294
 	t.Logf("%d kills, seed %d", kills, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	args := small(photos(t, smallPhotos), "--drop-path-rate", "0.2")
+	args := small(photos(t, smallPhotos), "--drop-path-rate", "0.2", "--use-bn-in-head")
 
 	whole := t.TempDir()
 	p := start(t, nil, append(args, "--output", whole)...)

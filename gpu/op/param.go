@@ -76,6 +76,17 @@ func FanIn(n int) Init {
 	}
 }
 
+// KaimingNormal draws from N(0, 2/n) for n outputs that a value reaches: He et al.,
+// arXiv 1502.01852, for ReLU (PyTorch's kaiming_normal_ of fan_out).
+func KaimingNormal(n int) Init {
+	std := math.Sqrt(2 / float64(n))
+	return func(r *rand.Rand, w []float32) {
+		for i := range w {
+			w[i] = float32(r.NormFloat64() * std)
+		}
+	}
+}
+
 // Weights finds a model's weight tensor by its name.
 type Weights func(name string) *gpu.Tensor
 

@@ -1,0 +1,79 @@
+package dino
+
+import (
+	"fmt"
+	"slices"
+
+	"dino-vk/resnet"
+	"dino-vk/vit"
+)
+
+// Arch is a named size of Vision Transformer.
+type Arch struct {
+	Name              string
+	Dim, Depth, Heads int
+}
+
+// Archs lists the sizes of the reference (vision_transformer.py).
+var Archs = []Arch{
+	{"vit_tiny", 192, 12, 3},
+	{"vit_small", 384, 12, 6},
+	{"vit_base", 768, 12, 12},
+}
+
+// ArchNames lists what Config.Arch may be.
+func ArchNames() []string {
+	var names []string
+	for _, a := range Archs {
+		names = append(names, a.Name)
+	}
+	for _, a := range resnet.Archs {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// newBackbone builds the backbone that the settings name.
+func newBackbone(c Config) (Backbone, error) {
+	if r, ok := c.ResNet(); ok {
+		return r, r.Validate()
+	}
+	if !slices.Contains(ArchNames(), c.Arch) {
+		return nil, fmt.Errorf("no backbone %q", c.Arch)
+	}
+	v := c.ViT()
+	return v, v.Validate()
+}
+
+// ResNet is the shape of the backbone, if Arch names a ResNet.
+func (c Config) ResNet() (r resnet.Config, ok bool) {
+	i := slices.IndexFunc(resnet.Archs, func(a resnet.Arch) bool { return a.Name == c.Arch })
+	if i < 0 {
+		return r, false
+	}
+	a := resnet.Archs[i]
+	return resnet.Config{Bottleneck: a.Bottleneck, Layers: a.Layers, Width: c.Width, Stem: resnet.Stem(c.Stem)}, true
+}
+
+// ViT is the shape of the backbone where Arch names a Vision Transformer.
+func (c Config) ViT() vit.Config {
+	dim, depth, heads := c.Backbone()
+	return vit.Config{
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Dim: dim, Depth: depth, Heads: heads, InitStd: c.InitStd, DropPath: c.DropPathRate,
+	}
+}
+
+// Backbone returns a Vision Transformer's width, depth and heads: those of Arch
+// unless Dim, Depth or Heads say otherwise.
+func (c *Config) Backbone() (dim, depth, heads int) {
+	if i := slices.IndexFunc(Archs, func(a Arch) bool { return a.Name == c.Arch }); i >= 0 {
+		dim, depth, heads = Archs[i].Dim, Archs[i].Depth, Archs[i].Heads
+	}
+	pick := func(own, arch int) int {
+		if own > 0 {
+			return own
+		}
+		return arch
+	}
+	return pick(c.Dim, dim), pick(c.Depth, depth), pick(c.Heads, heads)
+}

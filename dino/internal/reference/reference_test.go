@@ -18,15 +18,15 @@ var testdata = []string{
 	"optim/problem.safetensors", "optim/adamw.safetensors", "optim/sgd.safetensors", "optim/lars.safetensors",
 	"dino_loss/epoch0.safetensors", "dino_loss/epoch40.safetensors",
 	"dino_loss/large_logits.safetensors", "dino_loss/two_crops.safetensors",
-	"dino_head/norm.safetensors", "dino_head/free.safetensors",
+	"dino_head/bn.safetensors", "dino_head/free.safetensors",
+	"resnet/bottleneck_w6.weights.safetensors", "resnet/bottleneck_w6.pass.safetensors",
 	"knn/data.safetensors",
 	"augment/image.safetensors", "augment/pipeline.safetensors",
 	"vit_forward/p4d64.weights.safetensors", "vit_forward/p4d64.32x32.safetensors", "vit_forward/p4d64.16x16.safetensors",
 	"vit_forward/p8d96.weights.safetensors", "vit_forward/p8d96.24x24.safetensors", "vit_forward/p8d96.44x61.safetensors",
 	"vit_backward/p4d64.16x16.safetensors",
 	"train_trajectory/crops.safetensors",
-	"train_trajectory/norm.init.safetensors", "train_trajectory/norm.step1_grads.safetensors",
-	"train_trajectory/norm.step20.safetensors", "train_trajectory/norm.steps.safetensors",
+	"train_trajectory/norm.init.safetensors", "train_trajectory/norm.steps.safetensors",
 	"train_trajectory/free.init.safetensors", "train_trajectory/free.steps.safetensors",
 }
 

@@ -24,7 +24,7 @@ func (s sizes) center() operation {
 	rows, k := 2*s.BatchSize, s.OutDim
 	return operation{"center", fmt.Sprintf("(%d, %d)", rows, k), 0, traffic(rows*k, k, k), work{}, func(r *recorder) {
 		sum := r.input(k)
-		op.CenterSum(r.g, r.input(rows, k), sum, false)
+		op.ColSum(r.g, sum, r.input(rows, k), 1, false)
 		op.CenterUpdate(r.g, r.input(k), sum, r.params(s.Config), r.zeros(1), rows)
 	}}
 }

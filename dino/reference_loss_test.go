@@ -37,7 +37,7 @@ func TestReferenceLoss(t *testing.T) {
 				logits, center, params, metrics, false)
 			gradient := c.Keep(dstudent)
 			sum := c.Graph.New("sum", center.Type, center.Shape...)
-			op.CenterSum(c.Graph, logits, sum, false)
+			op.ColSum(c.Graph, sum, logits, 1, false)
 			op.CenterUpdate(c.Graph, center, sum, params, status, 2*batch)
 			c.Run()
 

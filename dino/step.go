@@ -36,7 +36,7 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	// loss = (H(t1, s2) + H(t2, s1) + …)/pairs; loss.backward()
 	dlogits := op.DINOLoss(g, logits, targets, s.center, params, s.metrics, !first)
 	t.Backward(logits, dlogits)
-	op.CenterSum(g, targets, s.centerSum, !first)
+	op.ColSum(g, s.centerSum, targets, 1, !first)
 	if !last {
 		return
 	}

@@ -28,8 +28,8 @@ func testCenter(t *testing.T, c *gputest.Case, rows, width int) {
 	a, b, center0 := gputest.Normal(1, rows*width), gputest.Normal(2, rows*width), gputest.Normal(3, width)
 	sum, center := c.Output("sum", gpu.F32, width), c.InOut("center", center0, width)
 	params, status := paramsInput(c, testParams), c.InputU32("status", []uint32{0}, 1)
-	CenterSum(c.Graph, c.Input("a", a, rows, width), sum, false)
-	CenterSum(c.Graph, c.Input("b", b, rows, width), sum, true)
+	ColSum(c.Graph, sum, c.Input("a", a, rows, width), 1, false)
+	ColSum(c.Graph, sum, c.Input("b", b, rows, width), 1, true)
 	CenterUpdate(c.Graph, center, sum, params, status, 2*rows)
 	c.Run()
 
@@ -62,6 +62,6 @@ func TestCenterHolds(t *testing.T) {
 func BenchmarkCenter(b *testing.B) {
 	const rows, width = 128, 65536
 	benchmark(b, 4*rows*width, rows*width, func(g *gpu.Graph, s *source) {
-		CenterSum(g, s.normal(rows, width), s.normal(width), false)
+		ColSum(g, s.normal(width), s.normal(rows, width), 1, false)
 	})
 }

@@ -12,15 +12,6 @@ import (
 // The sizes here make a driver that leaves loops early (loops.go) give wrong
 // sums, where the loops are not divided.
 
-func TestManyRows(t *testing.T) {
-	const rows, width = 70_001, 3
-	c := gputest.New(t)
-	sum := c.Output("sum", gpu.F32, width)
-	CenterSum(c.Graph, c.Input("logits", ones(rows*width), rows, width), sum, false)
-	c.Run()
-	c.Near(sum, repeat(rows, width), gputest.Eps(0)) // whole numbers below 2^24 add exactly
-}
-
 func ones(n int) []float32 {
 	v := make([]float32, n)
 	for i := range v {

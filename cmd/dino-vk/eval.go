@@ -129,7 +129,7 @@ func measureKNN(c *cli.Context, dev *gpu.Device, m namedModel, train, test *data
 	if err != nil {
 		return 0, err
 	}
-	labels := classesOf(queries, neighbours.Classes)
+	labels := data.Relabel(queries.Labels, queries.Classes, neighbours.Classes)
 	n := len(neighbours.Names)
 	search, err := eval.NewKNN(dev.Caps(), n, neighbours.Width, min(ks[len(ks)-1], n))
 	if err != nil {
@@ -155,17 +155,4 @@ func measureKNN(c *cli.Context, dev *gpu.Device, m namedModel, train, test *data
 		best = max(best, top1)
 	}
 	return best, nil
-}
-
-// classesOf gives the labels of a table's pictures as indices into the classes
-// of another set, by name; -1 where they lack it.
-func classesOf(t *eval.Table, classes []string) []int {
-	labels := make([]int, len(t.Labels))
-	for i, l := range t.Labels {
-		labels[i] = -1
-		if l >= 0 {
-			labels[i] = slices.Index(classes, t.Classes[l])
-		}
-	}
-	return labels
 }

@@ -60,19 +60,28 @@ type Options struct {
 // LabelsIn gives each picture of src its index into classes, the classes of
 // another set, by name; -1 where the picture has no label or classes lack it.
 func LabelsIn(src Source, classes []string) []int {
-	index := make(map[string]int, len(classes))
-	for i, name := range classes {
-		index[name] = i
-	}
-	own := src.Classes()
 	labels := make([]int, src.Len())
 	for i := range labels {
-		labels[i] = -1
-		if l := src.Label(i); l >= 0 {
-			if j, ok := index[own[l]]; ok {
-				labels[i] = j
+		labels[i] = src.Label(i)
+	}
+	return Relabel(labels, src.Classes(), classes)
+}
+
+// Relabel turns labels, indices into the classes from, into indices into the
+// classes to, by name; -1 where there is no label or to lacks it.
+func Relabel(labels []int, from, to []string) []int {
+	index := make(map[string]int, len(to))
+	for i, name := range to {
+		index[name] = i
+	}
+	list := make([]int, len(labels))
+	for i, l := range labels {
+		list[i] = -1
+		if l >= 0 {
+			if j, ok := index[from[l]]; ok {
+				list[i] = j
 			}
 		}
 	}
-	return labels
+	return list
 }

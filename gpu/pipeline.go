@@ -21,9 +21,9 @@ import (
 // disk between runs.
 type pipelines struct {
 	sync.Mutex
-	cache vulkan.PipelineCache
-	made  map[string]*pipeline
-	dirty bool // something was compiled since the cache was read
+	cache   vulkan.PipelineCache
+	made    map[string]*pipeline
+	unsaved int // made since the cache was read or written
 }
 
 // pipeline is a compute pipeline with its layouts.
@@ -80,13 +80,24 @@ func (p *pipelines) unseal(file []byte) []byte {
 	return file[sha256.Size:]
 }
 
+// saveMost writes the cache where half of the pipelines are not in it yet: a run
+// that is killed loses little, and few writes are made as they become many.
+func (p *pipelines) saveMost(d *Device) {
+	p.Lock()
+	defer p.Unlock()
+	if 2*p.unsaved >= len(p.made) {
+		p.save(d)
+	}
+}
+
 // save writes the cache, whole or not at all. A cache that cannot be written
 // costs the next run some time and nothing else.
 func (p *pipelines) save(d *Device) {
 	name := d.cacheFile()
-	if !p.dirty || name == "" {
+	if p.unsaved == 0 || name == "" {
 		return
 	}
+	p.unsaved = 0
 	var n uint
 	if vulkan.GetPipelineCacheData(d.handle, p.cache, &n, nil) != vulkan.Success || n == 0 {
 		return
@@ -136,7 +147,7 @@ func (p *pipelines) get(d *Device, m *module, s Shader) (*pipeline, error) {
 		return nil, fmt.Errorf("kernel %s: module %s: %w", s.Kernel, s.Module, err)
 	}
 	p.made[key] = made
-	p.dirty = true
+	p.unsaved++
 	return made, nil
 }
 

@@ -84,6 +84,7 @@ func compile(dev *Device, traced bool, graphs []*Graph) (list []*Program, err er
 			return nil, fmt.Errorf("gpu: compile: %w", err)
 		}
 	}
+	dev.pipelines.saveMost(dev)
 	return s.programs, nil
 }
 

@@ -17,13 +17,17 @@ func Cls(t *Tape, x *gpu.Tensor, runs []Run) *gpu.Tensor {
 		return y
 	}
 	type push struct{ Start, First, Sequences, Length, Width uint32 }
-	start, first := 0, 0
+	row, sequence := 0, 0
 	for _, r := range runs {
-		g.Dispatch(g.Pick(clsFwd, r), grid(g, r.Sequences*width, 64), push{
-			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width),
-		}, in, y)
-		start += r.Sequences * r.Length
-		first += r.Sequences
+		for _, s := range r.parts(g, width) {
+			from, start := alignedRows(in, row+s.first*r.Length, s.n*r.Length)
+			to, first := alignedRows(y, sequence+s.first, s.n)
+			g.Dispatch(g.Pick(clsFwd, r), grid(g, s.n*width, 64), push{
+				uint32(start), uint32(first), uint32(s.n), uint32(r.Length), uint32(width),
+			}, from, to)
+		}
+		row += r.Sequences * r.Length
+		sequence += r.Sequences
 	}
 	t.Push(y, func(dy *gpu.Tensor) { clsBackward(t, x, runs, dy) }, x)
 	return y
@@ -35,14 +39,19 @@ func clsBackward(t *Tape, x *gpu.Tensor, runs []Run, dy *gpu.Tensor) {
 	if !accumulate {
 		g.Fill(dx, 0)
 	}
-	width := x.Dim(-1)
+	_, rows, width := matrix(x)
+	in, out := dy.Reshape(dy.Len()/width, width), dx.Reshape(rows, width)
 	type push struct{ Start, First, Sequences, Length, Width, Accumulate uint32 }
-	start, first := 0, 0
+	row, sequence := 0, 0
 	for _, r := range runs {
-		g.Dispatch(g.Pick(clsBwd, r), grid(g, r.Sequences*width, 64), push{
-			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width), bit(accumulate),
-		}, dy, dx)
-		start += r.Sequences * r.Length
-		first += r.Sequences
+		for _, s := range r.parts(g, width) {
+			from, first := alignedRows(in, sequence+s.first, s.n)
+			to, start := alignedRows(out, row+s.first*r.Length, s.n*r.Length)
+			g.Dispatch(g.Pick(clsBwd, r), grid(g, s.n*width, 64), push{
+				uint32(start), uint32(first), uint32(s.n), uint32(r.Length), uint32(width), bit(accumulate),
+			}, from, to)
+		}
+		row += r.Sequences * r.Length
+		sequence += r.Sequences
 	}
 }

@@ -28,9 +28,15 @@ func Patchify(t *Tape, p int, images ...*gpu.Tensor) *gpu.Tensor {
 	patches := g.New("patches", gpu.F32, rows, channels*p*p)
 	row := 0
 	for _, x := range images {
-		push := patchifyPush{uint32(row), uint32(x.Dim(0)), uint32(channels), uint32(x.Dim(2)), uint32(x.Dim(3))}
+		h, w := x.Dim(2), x.Dim(3)
+		each := (h / p) * (w / p) // patches of an image
 		shader := g.Pick(patchifyFwd, p).With("P", uint32(p))
-		g.Dispatch(shader, grid(g, patchesOf(x, p)*channels*p, 64), push, x, patches)
+		for _, s := range patchifyParts(g, x, p) {
+			to, start := alignedRows(patches, row+s.first*each, s.n*each)
+			g.Dispatch(shader, grid(g, s.n*each*channels*p, 64), patchifyPush{
+				uint32(start), uint32(s.n), uint32(channels), uint32(h), uint32(w),
+			}, s.of(x), to)
+		}
 		row += patchesOf(x, p)
 	}
 	t.Push(patches, func(dy *gpu.Tensor) { patchifyBackward(t, p, images, dy) }, images...)
@@ -42,15 +48,26 @@ func patchifyBackward(t *Tape, p int, images []*gpu.Tensor, dpatches *gpu.Tensor
 	type push struct{ Start, Count, Channels, Height, Width, Accumulate uint32 }
 	row := 0
 	for _, x := range images {
-		n, c, h, w := x.Dim(0), x.Dim(1), x.Dim(2), x.Dim(3)
+		c, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
 		if dx, accumulate := t.Grad(x); dx != nil {
 			shader := g.Pick(patchifyBwd, p).With("P", uint32(p))
-			g.Dispatch(shader, grid(g, n*c*h*((w+p-1)/p), 64), push{
-				uint32(row), uint32(n), uint32(c), uint32(h), uint32(w), bit(accumulate),
-			}, dpatches, dx)
+			each := (h / p) * (w / p)
+			for _, s := range patchifyParts(g, x, p) {
+				from, start := alignedRows(dpatches, row+s.first*each, s.n*each)
+				g.Dispatch(shader, grid(g, s.n*c*h*((w+p-1)/p), 64), push{
+					uint32(start), uint32(s.n), uint32(c), uint32(h), uint32(w), bit(accumulate),
+				}, from, s.of(dx))
+			}
 		}
 		row += patchesOf(x, p)
 	}
+}
+
+// patchifyParts divides images so that a binding can span each part, and the
+// alignedRows of its patches.
+func patchifyParts(g *gpu.Graph, x *gpu.Tensor, p int) []span {
+	c, h, w := x.Dim(1), x.Dim(2), x.Dim(3)
+	return cuts(g, x.Dim(0), c*h*w, ((h/p)*(w/p)+rowAlign)*c*p*p)
 }
 
 // patchesOf is the number of whole patches in images x (n, C, H, W).

@@ -39,16 +39,22 @@ func TestPatchify(t *testing.T) {
 	for _, c := range []struct {
 		p, channels int
 		images      []images
+		binding     int64 // bytes that can be bound at once, 0 for the device's
 	}{
-		{1, 1, []images{{1, 1, 1}}},
-		{4, 3, []images{{3, 32, 32}, {5, 16, 16}}},
-		{8, 3, []images{{2, 61, 44}, {1, 8, 8}}},
-		{16, 3, []images{{2, 224, 224}, {3, 96, 96}}},
-		{5, 2, []images{{3, 33, 31}}},
+		{1, 1, []images{{1, 1, 1}}, 0},
+		{4, 3, []images{{3, 32, 32}, {5, 16, 16}}, 0},
+		{8, 3, []images{{2, 61, 44}, {1, 8, 8}}, 0},
+		{16, 3, []images{{2, 224, 224}, {3, 96, 96}}, 0},
+		{5, 2, []images{{3, 33, 31}}, 0},
+		{4, 3, []images{{3, 24, 24}, {7, 32, 32}}, 2 * 4 * 48 * (64 + rowAlign)},    // two images at a time
+		{2, 1, []images{{5, 6, 6}, {130, 5, 3}}, rowAlign * 4 * 4 * (2 + rowAlign)}, // images aligned by 64
 	} {
 		for _, accumulate := range []bool{false, true} {
 			t.Run(fmt.Sprint(c, accumulate), func(t *testing.T) {
 				k := gputest.New(t)
+				if c.binding > 0 {
+					smallBindings(k, c.binding)
+				}
 				tape := NewTape(k.Graph)
 				var in, din []*gpu.Tensor
 				var want, dpatches []float64

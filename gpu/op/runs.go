@@ -62,6 +62,19 @@ func stretches(g *gpu.Graph, runs []Run, width int) []stretch {
 // of is the stretch's view of a packed tensor.
 func (s stretch) of(t *gpu.Tensor) *gpu.Tensor { return t.Rows(s.first, s.rows) }
 
+// parts divides the sequences of a run, whose rows have at most width elements,
+// so that a binding can span the alignedRows of each part.
+func (r Run) parts(g *gpu.Graph, width int) []span {
+	return cuts(g, r.Sequences, (r.Length+rowAlign)*width)
+}
+
+// alignedRows views n rows of a matrix from row first on. A view that can't
+// begin there begins start rows early, fewer than rowAlign.
+func alignedRows(t *gpu.Tensor, first, n int) (view *gpu.Tensor, start int) {
+	start = first % rowAlign
+	return t.Rows(first-start, start+n), start
+}
+
 // checkRuns records an error unless the runs fill the rows of x.
 func checkRuns(g *gpu.Graph, x *gpu.Tensor, rows int, runs []Run) bool {
 	for _, r := range runs {

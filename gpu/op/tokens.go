@@ -21,17 +21,21 @@ func AddTokens(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run)
 		return x
 	}
 	type push struct{ Start, First, Sequences, Length, Width uint32 }
-	start, first := 0, 0
+	row, patch := 0, 0
 	for i, r := range runs {
 		if pos[i].Len() != r.Length*width || r.Length < 2 {
 			g.Errorf("tokens: %v for sequences of %d", pos[i], r.Length)
 			return x
 		}
-		g.Dispatch(g.Pick(tokensFwd, r), sequenceGrid(r, r.Length*width), push{
-			uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width),
-		}, in, cls, pos[i], x)
-		start += r.Sequences * r.Length
-		first += r.Sequences * (r.Length - 1)
+		for _, s := range r.parts(g, width) {
+			from, first := alignedRows(in, patch+s.first*(r.Length-1), s.n*(r.Length-1))
+			to, start := alignedRows(x, row+s.first*r.Length, s.n*r.Length)
+			g.Dispatch(g.Pick(tokensFwd, r), sequenceGrid(s.n, r.Length*width), push{
+				uint32(start), uint32(first), uint32(s.n), uint32(r.Length), uint32(width),
+			}, from, cls, pos[i], to)
+		}
+		row += r.Sequences * r.Length
+		patch += r.Sequences * (r.Length - 1)
 	}
 	t.Push(x, func(dx *gpu.Tensor) { addTokensBackward(t, patches, cls, pos, runs, dx) },
 		append([]*gpu.Tensor{patches, cls}, pos...)...)
@@ -39,37 +43,50 @@ func AddTokens(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run)
 }
 
 // sequenceGrid is the grid of shaders whose invocations do one of `size`
-// elements of 16 sequences.
-func sequenceGrid(r Run, size int) gpu.Groups {
-	return gpu.Groups{ceilDiv(size, 256), ceilDiv(r.Sequences, 16), 1}
+// elements of 16 of n sequences.
+func sequenceGrid(n, size int) gpu.Groups {
+	return gpu.Groups{ceilDiv(size, 256), ceilDiv(n, 16), 1}
 }
 
 func addTokensBackward(t *Tape, patches, cls *gpu.Tensor, pos []*gpu.Tensor, runs []Run, dx *gpu.Tensor) {
 	g := t.G
-	width := patches.Dim(-1)
-	type push struct{ Start, First, Sequences, Length, Width, Accumulate uint32 }
+	_, rows, width := matrix(patches)
 	dpatches, addPatches := t.Grad(patches)
-	start, first := 0, 0
+	row, patch := 0, 0
 	for i, r := range runs {
-		sum := func(shared *gpu.Tensor, count int) {
-			if d, accumulate := t.Grad(shared); d != nil {
-				type push struct{ Start, Sequences, Length, Width, Count, Accumulate uint32 }
-				for s := 0; s < r.Sequences; s += mostIterations {
-					g.Dispatch(g.Pick(tokensBwdPos, r), grid(g, count*width, 64), push{
-						uint32(start + s*r.Length), uint32(min(mostIterations, r.Sequences-s)), uint32(r.Length),
-						uint32(width), uint32(count), bit(accumulate || s > 0),
-					}, dx, d)
-				}
+		for _, s := range r.parts(g, width) {
+			from, start := alignedRows(dx, row+s.first*r.Length, s.n*r.Length)
+			part := Run{s.n, r.Length}
+			sharedBackward(t, cls, from, start, part, 1)
+			sharedBackward(t, pos[i], from, start, part, r.Length)
+			if dpatches == nil {
+				continue
 			}
+			type push struct{ Start, First, Sequences, Length, Width, Accumulate uint32 }
+			to, first := alignedRows(dpatches.Reshape(rows, width), patch+s.first*(r.Length-1), s.n*(r.Length-1))
+			g.Dispatch(g.Pick(tokensBwdPatches, r), sequenceGrid(s.n, (r.Length-1)*width), push{
+				uint32(start), uint32(first), uint32(s.n), uint32(r.Length), uint32(width), bit(addPatches),
+			}, from, to)
 		}
-		sum(cls, 1)
-		sum(pos[i], r.Length)
-		if dpatches != nil {
-			g.Dispatch(g.Pick(tokensBwdPatches, r), sequenceGrid(r, (r.Length-1)*width), push{
-				uint32(start), uint32(first), uint32(r.Sequences), uint32(r.Length), uint32(width), bit(addPatches),
-			}, dx, dpatches)
-		}
-		start += r.Sequences * r.Length
-		first += r.Sequences * (r.Length - 1)
+		row += r.Sequences * r.Length
+		patch += r.Sequences * (r.Length - 1)
+	}
+}
+
+// sharedBackward adds to the gradient of shared (count, D), which all sequences
+// of r have as their first tokens: those of dx from row start on.
+func sharedBackward(t *Tape, shared, dx *gpu.Tensor, start int, r Run, count int) {
+	g := t.G
+	d, accumulate := t.Grad(shared)
+	if d == nil {
+		return
+	}
+	width := dx.Dim(1)
+	type push struct{ Start, Sequences, Length, Width, Count, Accumulate uint32 }
+	for s := 0; s < r.Sequences; s += mostIterations {
+		g.Dispatch(g.Pick(tokensBwdPos, r), grid(g, count*width, 64), push{
+			uint32(start + s*r.Length), uint32(min(mostIterations, r.Sequences-s)), uint32(r.Length),
+			uint32(width), uint32(count), bit(accumulate || s > 0),
+		}, dx, d)
 	}
 }

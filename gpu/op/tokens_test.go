@@ -10,22 +10,36 @@ import (
 	"dino-vk/gpu/ref"
 )
 
-var tokenCases = []struct {
-	width int
-	runs  []Run
-}{
-	{1, []Run{{1, 2}}},
-	{7, []Run{{3, 32}, {2, 33}}},
-	{96, []Run{{8, 65}, {16, 17}}},
-	{384, []Run{{4, 197}, {6, 37}}},
-	{13, []Run{{5, 31}}},
+type tokenCase struct {
+	width   int
+	runs    []Run
+	binding int64 // bytes that can be bound at once, 0 for the device's
+}
+
+var tokenCases = []tokenCase{
+	{1, []Run{{1, 2}}, 0},
+	{7, []Run{{3, 32}, {2, 33}}, 0},
+	{96, []Run{{8, 65}, {16, 17}}, 0},
+	{384, []Run{{4, 197}, {6, 37}}, 0},
+	{13, []Run{{5, 31}}, 0},
+	{64, []Run{{5, 32}, {6, 33}}, 2 * 4 * 64 * (33 + rowAlign)},      // two sequences at a time
+	{7, []Run{{3, 32}, {150, 5}}, rowAlign * 4 * 7 * (5 + rowAlign)}, // whose rows are aligned by 64 sequences
+}
+
+// newTokenCase records for a device that binds what the case says.
+func newTokenCase(t *testing.T, c tokenCase) *gputest.Case {
+	k := gputest.New(t)
+	if c.binding > 0 {
+		smallBindings(k, c.binding)
+	}
+	return k
 }
 
 func TestAddTokens(t *testing.T) {
 	for _, c := range tokenCases {
 		for _, accumulate := range []bool{false, true} {
 			t.Run(fmt.Sprint(c, accumulate), func(t *testing.T) {
-				k := gputest.New(t)
+				k := newTokenCase(t, c)
 				tape := NewTape(k.Graph)
 				rows := Tokens(c.runs) - Sequences(c.runs)
 				patches0, cls0 := gputest.Normal(1, rows*c.width), gputest.Normal(2, c.width)
@@ -88,13 +102,10 @@ func TestAddTokensSharedPos(t *testing.T) {
 }
 
 func TestCls(t *testing.T) {
-	for _, c := range append(tokenCases, struct {
-		width int
-		runs  []Run
-	}{3, []Run{{4, 1}, {2, 5}}}) {
+	for _, c := range append(tokenCases, tokenCase{3, []Run{{4, 1}, {2, 5}}, 0}) {
 		for _, accumulate := range []bool{false, true} {
 			t.Run(fmt.Sprint(c, accumulate), func(t *testing.T) {
-				k := gputest.New(t)
+				k := newTokenCase(t, c)
 				tape := NewTape(k.Graph)
 				x0 := gputest.Normal(1, Tokens(c.runs)*c.width)
 				x, dx, before := leaf(k, tape, "x", x0, accumulate, Tokens(c.runs), c.width)

@@ -113,7 +113,15 @@ func cls(t *testing.T, v vit.Config, m *Model, of AttentionMap) [][]float32 {
 }
 
 func TestNoAttention(t *testing.T) {
-	if _, err := NewAttention(gputest.Open(t), RawPixels(8), 8, 1, 64); !errors.Is(err, ErrNoAttention) {
-		t.Errorf("error %v, want ErrNoAttention", err)
+	c := runSettings(t)
+	convNet(&c)
+	conv, err := Untrained(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*Model{RawPixels(8), conv} {
+		if _, err := NewAttention(gputest.Open(t), m, 8, 1, 64); !errors.Is(err, ErrNoAttention) {
+			t.Errorf("error %v, want ErrNoAttention", err)
+		}
 	}
 }

@@ -82,9 +82,29 @@ func TestNonFinite(t *testing.T) {
 	}
 }
 
+// featuresOf are the features of all pictures, taken in batches.
+func featuresOf(t *testing.T, m *Model, batch int) []float32 {
+	t.Helper()
+	e, err := NewExtractor(gputest.Open(t), m, m.Size, batch, cameraSide*cameraSide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var all []float32
+	_, err = e.Features(context.Background(), camera{n: 7}, 1, func(_ int, feature []float32) error {
+		all = append(all, feature...)
+		return nil
+	})
+	if err != nil || len(all) != 7*m.Features() || nonFinite(gpu.F32Bytes(all)) >= 0 {
+		t.Fatalf("%d features of %d pictures: %v", len(all), 7, err)
+	}
+	return all
+}
+
 // TestBatchesTracked counts what moved the running statistics: of the student's
 // backbone each resolution by itself, of its head all crops together, and of the
-// teacher the global crops, once for each micro-batch of a step.
+// teacher the global crops, once for each micro-batch of a step. In evaluation a
+// picture's features do not depend on the batch it is in.
 func TestBatchesTracked(t *testing.T) {
 	c := runSettings(t)
 	convNet(&c)
@@ -102,6 +122,21 @@ func TestBatchesTracked(t *testing.T) {
 		}
 		if len(values) != 1 || values[0] != want {
 			t.Errorf("%s is %v, want %v", name, values, want)
+		}
+	}
+	ck, err := OpenCheckpoint(filepath.Join(c.Output, CheckpointName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ck.Close()
+	m, err := OpenModel(ck, "teacher")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, whole := featuresOf(t, m, 1), featuresOf(t, m, 5)
+	for i, v := range alone {
+		if v != whole[i] {
+			t.Fatalf("feature %d of a picture is %v, and %v among others", i, v, whole[i])
 		}
 	}
 	if want := 2 * (20 + 2); found != want { // batch norms of ResNet-18 and of the head

@@ -3,6 +3,7 @@ package dino
 import (
 	"fmt"
 
+	"dino-vk/dino/weights"
 	"dino-vk/gpu"
 	"dino-vk/gpu/op"
 )
@@ -15,27 +16,24 @@ type Model struct {
 	Values func(p op.Param) ([]float32, error)
 }
 
-// OpenModel takes the backbone of a network, "teacher" or "student", from a
-// checkpoint, which must stay open while the model is used.
-func OpenModel(ck *Checkpoint, network string) (*Model, error) {
-	prefix := network + "." + backbonePrefix
-	if prefix != studentPrefix+backbonePrefix && prefix != teacherPrefix+backbonePrefix {
-		return nil, fmt.Errorf("network %q: a checkpoint holds a teacher and a student", network)
-	}
-	net, err := NewNetwork(ck.State.Config)
+// OpenModel takes the backbone of a network, "teacher" or "student", from a file
+// of weights, which must stay open while the model is used. c is ConfigOf the
+// file.
+func OpenModel(f *weights.File, network string, c Config) (*Model, error) {
+	n, err := f.Network(network)
 	if err != nil {
 		return nil, err
 	}
-	var wants []Want
-	for _, p := range net.Backbone.Params() {
-		wants = append(wants, Want{prefix + p.Name, p.Shape})
-	}
-	if err := ck.CheckPrefix(prefix, wants); err != nil {
+	net, err := NewNetwork(c)
+	if err != nil {
 		return nil, err
 	}
-	return &Model{net.Backbone, ck.State.Config.ImageSize, func(p op.Param) ([]float32, error) {
+	if err := n.Check(backbonePrefix, net.Backbone.Params()); err != nil {
+		return nil, err
+	}
+	return &Model{net.Backbone, c.ImageSize, func(p op.Param) ([]float32, error) {
 		values := make([]float32, p.Len())
-		return values, ck.ReadF32(prefix+p.Name, values)
+		return values, n.Tensor(backbonePrefix + p.Name).ReadF32(values)
 	}}, nil
 }
 

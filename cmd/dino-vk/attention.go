@@ -44,16 +44,12 @@ func attention(c *cli.Context) (err error) {
 	if err := errors.Join(atLeast(c, "limit", 0), atLeast(c, "batch-size", 1)); err != nil {
 		return err
 	}
-	ck, err := openCheckpoint(c)
+	m, err := openModel(c)
 	if err != nil {
 		return err
 	}
-	defer ck.Close()
-	m, err := dino.OpenModel(ck, c.String("network"))
-	if err != nil {
-		return err
-	}
-	size, err := imageSize(c, m)
+	defer m.file.Close()
+	size, err := imageSize(c, m.Model)
 	if err != nil {
 		return err
 	}
@@ -68,9 +64,9 @@ func attention(c *cli.Context) (err error) {
 	}
 	defer closeDevice(dev, &err)
 	indices := spread(set.Len(), c.Int("limit"))
-	a, err := dino.NewAttention(dev, m, size, min(c.Int("batch-size"), len(indices)), set.Area)
+	a, err := dino.NewAttention(dev, m.Model, size, min(c.Int("batch-size"), len(indices)), set.Area)
 	if errors.Is(err, dino.ErrNoAttention) {
-		return fmt.Errorf("%s: %w to look at", ck.Path, err)
+		return fmt.Errorf("%s: %w to look at", m.file.Path, err)
 	} else if err != nil {
 		return fitting(err)
 	}

@@ -53,12 +53,12 @@ func evalKNN(c *cli.Context) (err error) {
 	if len(ks) == 0 || ks[0] < 1 || c.Float64("temperature") <= 0 {
 		return usagef(c, "--nb-knn %v, --temperature %g: all must be positive", ks, c.Float64("temperature"))
 	}
-	ck, err := openCheckpoint(c)
+	m, err := openModel(c)
 	if err != nil {
 		return err
 	}
-	defer ck.Close()
-	models, err := knnModels(c, ck)
+	defer m.file.Close()
+	models, err := knnModels(c, m)
 	if err != nil {
 		return err
 	}
@@ -98,25 +98,21 @@ type namedModel struct {
 	*dino.Model
 }
 
-// knnModels are the models to measure, the checkpoint's network last.
-func knnModels(c *cli.Context, ck *dino.Checkpoint) ([]namedModel, error) {
-	m, err := dino.OpenModel(ck, c.String("network"))
-	if err != nil {
-		return nil, err
-	}
+// knnModels are the models to measure, the network itself last.
+func knnModels(c *cli.Context, m *model) ([]namedModel, error) {
 	var list []namedModel
 	if c.Bool("baselines") {
-		untrained, err := dino.Untrained(ck.State.Config)
+		untrained, err := dino.Untrained(m.config)
 		if err != nil {
 			return nil, err
 		}
-		size, err := imageSize(c, m)
+		size, err := imageSize(c, m.Model)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, namedModel{"raw", dino.RawPixels(size)}, namedModel{"untrained", untrained})
 	}
-	return append(list, namedModel{c.String("network"), m}), nil
+	return append(list, namedModel{c.String("network"), m.Model}), nil
 }
 
 // measureKNN prints the accuracies of a model and returns the best top-1.

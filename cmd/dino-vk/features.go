@@ -14,14 +14,16 @@ import (
 	"dino-vk/dino"
 	"dino-vk/dino/data"
 	"dino-vk/dino/eval"
+	"dino-vk/dino/weights"
 	"dino-vk/gpu"
 )
 
 // modelFlags name a trained network and how pictures are shown to it.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.PathFlag{Name: "checkpoint", Usage: "a run's checkpoint `FILE`, or its output folder"},
+		&cli.PathFlag{Name: "checkpoint", Usage: "`FILE` of weights: a run's folder or checkpoint, the reference's, or a backbone of timm, torchvision or Hugging Face (.pth, .bin, .safetensors)"},
 		&cli.StringFlag{Name: "network", Value: "teacher", Usage: "`NAME` of the one to take: teacher or student"},
+		&cli.IntFlag{Name: "heads", Usage: "attention heads, where the file does not tell them"},
 		&cli.IntFlag{Name: "image-size", Usage: "side in pixels at which pictures are seen; 0 is that of the training"},
 		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		&cli.IntFlag{Name: "batch-size", Value: 64, Usage: "pictures on the device at a time"},
@@ -29,16 +31,36 @@ func modelFlags() []cli.Flag {
 	}
 }
 
-// openCheckpoint opens the checkpoint that --checkpoint names.
-func openCheckpoint(c *cli.Context) (*dino.Checkpoint, error) {
+// model is the network that --checkpoint and --network name.
+type model struct {
+	*dino.Model
+	file   *weights.File
+	config dino.Config
+}
+
+// openModel opens the file of weights; the caller closes it.
+func openModel(c *cli.Context) (*model, error) {
 	if err := required(c, "checkpoint"); err != nil {
 		return nil, err
 	}
-	path := c.Path("checkpoint")
-	if isFolder(path) {
-		path = filepath.Join(path, dino.CheckpointName)
+	if err := atLeast(c, "heads", 0); err != nil {
+		return nil, err
 	}
-	return dino.OpenCheckpoint(path)
+	f, err := weights.Open(c.Path("checkpoint"))
+	if err != nil {
+		return nil, err
+	}
+	m := &model{file: f}
+	if m.config, err = dino.ConfigOf(f, c.String("network"), c.Int("heads")); err == nil {
+		m.Model, err = dino.OpenModel(f, c.String("network"), m.config)
+	}
+	if errors.Is(err, dino.ErrHeads) {
+		err = usagef(c, "%w; give --heads", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return m, nil
 }
 
 // imageSize is --image-size, or else the size that the model was made for.
@@ -131,15 +153,11 @@ func featuresCommand() *cli.Command {
 			if !slices.Contains(eval.Formats, extension) {
 				return usagef(c, "--output %s: the extension must be one of %s", output, strings.Join(eval.Formats, ", "))
 			}
-			ck, err := openCheckpoint(c)
+			m, err := openModel(c)
 			if err != nil {
 				return err
 			}
-			defer ck.Close()
-			m, err := dino.OpenModel(ck, c.String("network"))
-			if err != nil {
-				return err
-			}
+			defer m.file.Close()
 			set, err := openPictures(c, c.String("data"))
 			if err != nil {
 				return err
@@ -150,7 +168,7 @@ func featuresCommand() *cli.Command {
 				return err
 			}
 			defer closeDevice(dev, &err)
-			t, err := extract(c, dev, m, set)
+			t, err := extract(c, dev, m.Model, set)
 			if err != nil {
 				return err
 			}

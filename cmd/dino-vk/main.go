@@ -78,9 +78,3 @@ func plain(commands []*cli.Command) {
 		plain(c.Subcommands)
 	}
 }
-
-// isFolder reports whether path is a folder.
-func isFolder(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}

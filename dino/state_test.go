@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dino-vk/dino/safetensors"
+	"dino-vk/dino/weights"
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 )
@@ -124,12 +125,12 @@ func TestBatchesTracked(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, values, want)
 		}
 	}
-	ck, err := OpenCheckpoint(filepath.Join(c.Output, CheckpointName))
+	f, err := weights.Open(c.Output)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ck.Close()
-	m, err := OpenModel(ck, "teacher")
+	defer f.Close()
+	m, err := OpenModel(f, "teacher", c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,10 +85,12 @@ func (g *graph) split(x string, axis, count int) []string {
 	return parts
 }
 
-// output adds a node whose result (batch, shape...) is an output of the file.
-func (g *graph) output(name string, shape []int, operator string, inputs []string, attributes ...attribute) {
-	g.nodes = append(g.nodes, node{operator, inputs, []string{name}, attributes})
+// output makes the result (batch, shape...) of the last node an output of the
+// file, by this name.
+func (g *graph) output(name string, shape ...int) string {
+	g.nodes[len(g.nodes)-1].outputs[0] = name
 	g.outputs = append(g.outputs, value{name, shape})
+	return name
 }
 
 // tensor adds a constant, unless there is one of its name, and returns the name.

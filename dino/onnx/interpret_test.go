@@ -138,7 +138,8 @@ var operators = map[string]func(*inputs) []array{
 	"Mul":  elementwise(func(a, b float64) float64 { return a * b }),
 	"Div":  elementwise(func(a, b float64) float64 { return a / b }),
 	"Pow":  elementwise(math.Pow),
-	"Sqrt": each1(math.Sqrt), "Erf": each1(math.Erf),
+	"Sqrt": each1(math.Sqrt), "Erf": each1(math.Erf), "Relu": each1(func(x float64) float64 { return max(x, 0) }),
+	"BatchNormalization": batchNormalization, "MaxPool": maxPool, "GlobalAveragePool": globalAveragePool,
 	"Conv": conv, "Gemm": gemm, "MatMul": matMul, "Softmax": softmax, "ReduceMean": reduceMean,
 	"Reshape": reshape, "Transpose": transpose, "Pad": pad, "Split": split, "Slice": slice, "Gather": gather,
 }
@@ -179,31 +180,91 @@ func each1(f func(float64) float64) func(*inputs) []array {
 	}
 }
 
+// sliding is a window (height, width) that moves over x (n, C, H, W).
+type sliding struct {
+	x                     array
+	kernel, strides, pads []int
+}
+
+func (in *inputs) sliding() sliding {
+	s := sliding{in.floats[0], in.ints("kernel_shape"), in.ints("strides", 1, 1), in.ints("pads", 0, 0, 0, 0)}
+	if len(s.x.shape) != 4 || len(s.kernel) != 2 || len(s.strides) != 2 || len(s.pads) != 4 {
+		in.fail("a window of %v, strides %v, pads %v over %v", s.kernel, s.strides, s.pads, s.x.shape)
+	}
+	return s
+}
+
+// out is the number of places of the window along an axis.
+func (s sliding) out(axis int) int {
+	return (s.x.shape[2+axis]+s.pads[axis]+s.pads[2+axis]-s.kernel[axis])/s.strides[axis] + 1
+}
+
+// each visits the pixels of a channel that lie in the window at row and col;
+// tap is their place in it.
+func (s sliding) each(image, channel, row, col int, visit func(tap int, v float64)) {
+	height, width := s.x.shape[2], s.x.shape[3]
+	plane := s.x.data[(image*s.x.shape[1]+channel)*height*width:]
+	each(s.kernel, func(tap []int) {
+		r, c := row*s.strides[0]-s.pads[0]+tap[0], col*s.strides[1]-s.pads[1]+tap[1]
+		if r >= 0 && r < height && c >= 0 && c < width {
+			visit(tap[0]*s.kernel[1]+tap[1], plane[r*width+c])
+		}
+	})
+}
+
 func conv(in *inputs) []array {
-	x, w := in.floats[0], in.floats[1]
-	kernel, strides, pads := in.ints("kernel_shape"), in.ints("strides", 1, 1), in.ints("pads", 0, 0, 0, 0)
-	if len(x.shape) != 4 || x.shape[1] != w.shape[1] || !slices.Equal(kernel, w.shape[2:]) {
-		in.fail("%v with %v, kernel %v", x.shape, w.shape, kernel)
+	s, w := in.sliding(), in.floats[1]
+	if s.x.shape[1] != w.shape[1] || !slices.Equal(s.kernel, w.shape[2:]) {
+		in.fail("%v with %v, kernel %v", s.x.shape, w.shape, s.kernel)
 	}
-	out := func(axis int) int {
-		return (x.shape[2+axis]+pads[axis]+pads[2+axis]-kernel[axis])/strides[axis] + 1
-	}
-	y := newArray(x.roundings+math.Sqrt(float64(len(w.data)/w.shape[0])), x.shape[0], w.shape[0], out(0), out(1))
+	taps := s.kernel[0] * s.kernel[1]
+	y := newArray(s.x.roundings+math.Sqrt(float64(taps*w.shape[1])), s.x.shape[0], w.shape[0], s.out(0), s.out(1))
 	i := 0
 	each(y.shape, func(at []int) {
-		sum := 0.0
 		if len(in.floats) > 2 {
-			sum = in.floats[2].data[at[1]]
+			y.data[i] = in.floats[2].data[at[1]]
 		}
-		each(w.shape[1:], func(tap []int) {
-			row, col := at[2]*strides[0]-pads[0]+tap[1], at[3]*strides[1]-pads[1]+tap[2]
-			if row >= 0 && row < x.shape[2] && col >= 0 && col < x.shape[3] {
-				sum += x.data[x.at([]int{at[0], tap[0], row, col})] * w.data[w.at([]int{at[1], tap[0], tap[1], tap[2]})]
-			}
-		})
-		y.data[i] = sum
+		for channel := range w.shape[1] {
+			weights := w.data[(at[1]*w.shape[1]+channel)*taps:]
+			s.each(at[0], channel, at[2], at[3], func(tap int, v float64) { y.data[i] += v * weights[tap] })
+		}
 		i++
 	})
+	return []array{y}
+}
+
+func maxPool(in *inputs) []array {
+	s := in.sliding()
+	y := newArray(s.x.roundings, s.x.shape[0], s.x.shape[1], s.out(0), s.out(1))
+	i := 0
+	each(y.shape, func(at []int) {
+		y.data[i] = math.Inf(-1)
+		s.each(at[0], at[1], at[2], at[3], func(_ int, v float64) { y.data[i] = max(y.data[i], v) })
+		i++
+	})
+	return []array{y}
+}
+
+// globalAveragePool is the mean of each channel: (n, C, 1, 1).
+func globalAveragePool(in *inputs) []array {
+	x := in.floats[0]
+	pixels := x.shape[2] * x.shape[3]
+	y := newArray(x.roundings+math.Sqrt(float64(pixels)), x.shape[0], x.shape[1], 1, 1)
+	for i, v := range x.data {
+		y.data[i/pixels] += v / float64(pixels)
+	}
+	return []array{y}
+}
+
+// batchNormalization takes scale, bias, mean and variance of the channels.
+func batchNormalization(in *inputs) []array {
+	x, scale, bias, mean, variance := in.floats[0], in.floats[1], in.floats[2], in.floats[3], in.floats[4]
+	y := newArray(x.roundings+4, x.shape...)
+	pixels, channels := x.shape[2]*x.shape[3], x.shape[1]
+	for i, v := range x.data {
+		c := i / pixels % channels
+		y.data[i] = (v-mean.data[c])/math.Sqrt(variance.data[c]+in.node.floats["epsilon"])*scale.data[c] + bias.data[c]
+	}
 	return []array{y}
 }
 

@@ -13,24 +13,27 @@ import (
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/op"
+	"dino-vk/resnet"
 	"dino-vk/vit"
 )
 
 func TestMain(m *testing.M) { gputest.Main(m) }
 
-// models are the shapes that the tests write.
+// models are what the tests write.
 var models = []struct {
-	name  string
-	shape vit.Config
-	sizes []int // of images
+	name     string
+	backbone dino.Backbone
+	sizes    []int // of images
 }{
-	{"patch 4", vit.Config{ImageSize: 16, PatchSize: 4, Dim: 32, Depth: 2, Heads: 2, InitStd: 0.3}, []int{16, 24, 14}},
-	{"patch 8", vit.Config{ImageSize: 24, PatchSize: 8, Dim: 24, Depth: 1, Heads: 3, InitStd: 0.3}, []int{24, 31, 8}},
+	{"ViT, patch 4", vit.Config{ImageSize: 16, PatchSize: 4, Dim: 32, Depth: 2, Heads: 2, InitStd: 0.3}, []int{16, 24, 14}},
+	{"ViT, patch 8", vit.Config{ImageSize: 24, PatchSize: 8, Dim: 24, Depth: 1, Heads: 3, InitStd: 0.3}, []int{24, 31, 8}},
+	{"ResNet", resnet.Config{Layers: []int{1, 2}, Width: 8, Stem: resnet.ImageNet}, []int{32, 25}},
+	{"ResNet of bottlenecks", resnet.Config{Bottleneck: true, Layers: []int{2, 1}, Width: 4, Stem: resnet.CIFAR}, []int{8, 7}},
 }
 
 // model has weights that leave nothing at 0 or 1.
-func model(shape vit.Config) *dino.Model {
-	return &dino.Model{Backbone: shape, Size: shape.ImageSize, Values: func(p op.Param) ([]float32, error) {
+func model(backbone dino.Backbone) *dino.Model {
+	return &dino.Model{Backbone: backbone, Values: func(p op.Param) ([]float32, error) {
 		values := p.Values(1)
 		for i, v := range gputest.Normal(uint64(len(p.Name)), len(values)) {
 			values[i] += v / 10
@@ -39,11 +42,10 @@ func model(shape vit.Config) *dino.Model {
 	}}
 }
 
-// forward computes cls (n, D) and patches (n, T, D) of images (n, 3, size, size)
-// on the device.
-func forward(t *testing.T, m *dino.Model, images []float32, n, size int) (cls, patches []float32) {
+// forward computes on the device what a file gives of images (n, 3, size, size),
+// by name.
+func forward(t *testing.T, m *dino.Model, images []float32, n, size int) map[string][]float32 {
 	t.Helper()
-	shape := m.Backbone.(vit.Config)
 	c := gputest.New(t)
 	tape := op.NewTape(c.Graph)
 	weights := map[string]*gpu.Tensor{}
@@ -56,14 +58,36 @@ func forward(t *testing.T, m *dino.Model, images []float32, n, size int) (cls, p
 	}
 	w := func(name string) *gpu.Tensor { return weights[name] }
 	x := c.Input("image", images, n, 3, size, size)
-	features := c.Keep(shape.Forward(tape, w, op.Mode{}, x))
-	blocks := shape.Blocks(tape, w, op.Mode{}, x).Blocks
-	tokens := c.Keep(shape.Norm(tape, w, blocks[len(blocks)-1]))
-	c.Run()
-	for sequence := range slices.Chunk(c.Floats(tokens), shape.Tokens(size, size)*shape.Dim) {
-		patches = append(patches, sequence[shape.Dim:]...)
+	features := c.Keep(m.Forward(tape, w, op.Mode{}, x))
+	switch b := m.Backbone.(type) {
+	case vit.Config:
+		blocks := b.Blocks(tape, w, op.Mode{}, x).Blocks
+		tokens := c.Keep(b.Norm(tape, w, blocks[len(blocks)-1]))
+		c.Run()
+		var patches []float32
+		for sequence := range slices.Chunk(c.Floats(tokens), b.Tokens(size, size)*b.Dim) {
+			patches = append(patches, sequence[b.Dim:]...)
+		}
+		return map[string][]float32{"cls": c.Floats(features), "patches": patches}
+	case resnet.Config:
+		stages := b.Stages(tape, w, op.Mode{}, x).Stages
+		last := c.Keep(stages[len(stages)-1])
+		c.Run()
+		return map[string][]float32{"features": c.Floats(features), "maps": channelsFirst(c.Floats(last), last.Shape)}
 	}
-	return c.Floats(features), patches
+	t.Fatalf("%T", m.Backbone)
+	return nil
+}
+
+// channelsFirst turns (n, H, W, C) into (n, C, H, W).
+func channelsFirst(x []float32, shape []int) []float32 {
+	pixels, channels := shape[1]*shape[2], shape[3]
+	y := make([]float32, len(x))
+	for i, v := range x {
+		image, pixel, channel := i/channels/pixels, i/channels%pixels, i%channels
+		y[(image*channels+channel)*pixels+pixel] = v
+	}
+	return y
 }
 
 func written(t *testing.T, m *dino.Model, size int) []byte {
@@ -81,13 +105,12 @@ func TestWrite(t *testing.T) {
 	for _, test := range models {
 		for _, size := range test.sizes {
 			t.Run(fmt.Sprintf("%s, %d pixels", test.name, size), func(t *testing.T) {
-				m := model(test.shape)
+				m := model(test.backbone)
 				f := readFile(t, written(t, m, size))
 				checkWeights(t, f, m)
 				for _, n := range []int{1, 3} {
 					images := gputest.Normal(uint64(size), n*3*size*size)
-					got := map[string][]float32{}
-					got["cls"], got["patches"] = forward(t, m, images, n, size)
+					got := forward(t, m, images, n, size)
 					values := f.interpret(t, array{[]int{n, 3, size, size}, gputest.Float64(images), 0})
 					for _, out := range f.outputs {
 						want := values[out.name]
@@ -139,6 +162,9 @@ func checkWeights(t *testing.T, f file, m *dino.Model) {
 		if p.Name == "cls_token" || p.Name == "pos_embed" {
 			continue // the forward depends on them
 		}
+		if strings.HasSuffix(p.Name, ".num_batches_tracked") {
+			continue // only training needs it
+		}
 		values, err := m.Values(p)
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +177,7 @@ func checkWeights(t *testing.T, f file, m *dino.Model) {
 }
 
 func TestWriteErrors(t *testing.T) {
-	small := models[0].shape
+	small := vit.Config{ImageSize: 16, PatchSize: 4, Dim: 32, Depth: 1, Heads: 2}
 	huge := small
 	huge.Dim, huge.Depth = 4096, 16
 	broken := model(small)
@@ -165,6 +191,7 @@ func TestWriteErrors(t *testing.T) {
 		want  string
 	}{
 		{"no patch", model(small), 3, "no patch"},
+		{"no pixel", model(resnet.Config{Layers: []int{1}, Width: 1, Stem: resnet.CIFAR}), 0, "0 pixels"},
 		{"no form", dino.RawPixels(8), 8, "no ONNX form"},
 		{"too large", model(huge), 16, "2 GiB"},
 		{"too large an image", model(small), 1 << 17, "2 GiB"},

@@ -2,14 +2,18 @@ package onnx
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"dino-vk/dino"
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
+	"dino-vk/resnet"
 	"dino-vk/vit"
 )
 
@@ -26,23 +30,21 @@ func TestRuntime(t *testing.T) {
 		t.Skip("DINOVK_ONNXRUNTIME is not set; make test-onnx sets it")
 	}
 	small := vit.Config{ImageSize: 224, PatchSize: 16, Dim: 384, Depth: 12, Heads: 6, InitStd: 0.02}
+	fifty := resnet.Config{Bottleneck: true, Layers: []int{3, 4, 6, 3}, Width: 64, Stem: resnet.ImageNet}
 	run := func(name string, m *dino.Model, size, n int) {
 		t.Run(fmt.Sprintf("%s, %d pixels, %d images", name, size, n), func(t *testing.T) {
 			images := gputest.Normal(uint64(size), n*3*size*size)
-			cls, patches := forward(t, m, images, n, size)
+			wants := forward(t, m, images, n, size)
 			got := onnxRuntime(t, folder, m, images, n, size)
-			for _, out := range []struct {
-				name string
-				want []float32
-			}{{"cls", cls}, {"patches", patches}} {
-				want := gputest.Float64(out.want)
+			for _, name := range slices.Sorted(maps.Keys(wants)) {
+				want := gputest.Float64(wants[name])
 				most, worst := largest(want), 0.0
 				for i, v := range got[:len(want)] {
-					worst = max(worst, largest([]float64{float64(v) - want[i]})/most)
+					worst = max(worst, math.Abs(float64(v)-want[i])/most)
 				}
-				t.Logf("%s: %d values, relative error %.1e", out.name, len(want), worst)
+				t.Logf("%s: %d values, relative error %.1e", name, len(want), worst)
 				if !(worst <= runtimeTolerance) {
-					t.Errorf("%s: relative error %g of allowed %g", out.name, worst, runtimeTolerance)
+					t.Errorf("%s: relative error %g of allowed %g", name, worst, runtimeTolerance)
 				}
 				got = got[len(want):]
 			}
@@ -52,7 +54,7 @@ func TestRuntime(t *testing.T) {
 		})
 	}
 	for _, test := range models {
-		m := model(test.shape)
+		m := model(test.backbone)
 		for _, size := range test.sizes {
 			run(test.name, m, size, 1)
 			run(test.name, m, size, 3)
@@ -60,9 +62,11 @@ func TestRuntime(t *testing.T) {
 	}
 	run("ViT-S/16", model(small), 224, 1)
 	run("ViT-S/16", model(small), 96, 3)
+	run("ResNet-50", model(fifty), 64, 2)
 }
 
-// onnxRuntime computes cls and patches of a model's file, one behind the other.
+// onnxRuntime computes the outputs of a model's file, one behind the other in
+// their names' order.
 func onnxRuntime(t *testing.T, folder string, m *dino.Model, images []float32, n, size int) []float32 {
 	t.Helper()
 	dir := t.TempDir()
@@ -104,7 +108,7 @@ onnx.shape_inference.infer_shapes(onnx.load(sys.argv[1]), check_type=True, stric
 	for _, test := range models {
 		for _, size := range test.sizes {
 			path := filepath.Join(t.TempDir(), "model.onnx")
-			if err := os.WriteFile(path, written(t, model(test.shape), size), 0o600); err != nil {
+			if err := os.WriteFile(path, written(t, model(test.backbone), size), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if out, err := exec.Command(python, "-c", script, path).CombinedOutput(); err != nil {

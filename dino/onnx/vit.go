@@ -28,9 +28,11 @@ func (g *graph) vit(c vit.Config, size int) {
 	g.scope = ""
 	x = g.norm(x, "norm")
 	x = g.reshape(x, -1, tokens, d)
-	g.output("cls", []int{d}, "Gather", []string{x, g.index(0)}, attribute{"axis", 1})
+	g.node("Gather", []string{x, g.index(0)}, attribute{"axis", 1})
+	g.output("cls", d)
 	starts, ends, axes := g.ints(1), g.ints(tokens), g.ints(1)
-	g.output("patches", []int{tokens - 1, d}, "Slice", []string{x, starts, ends, axes})
+	g.node("Slice", []string{x, starts, ends, axes})
+	g.output("patches", tokens-1, d)
 }
 
 // block is pre-norm attention and MLP, each with a residual.

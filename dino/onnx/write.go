@@ -12,6 +12,7 @@ import (
 
 	"dino-vk/dino"
 	"dino-vk/gpu"
+	"dino-vk/resnet"
 	"dino-vk/vit"
 )
 
@@ -25,9 +26,10 @@ const (
 )
 
 // Write writes the backbone of m for square images of size pixels. The file
-// takes "image" (n, 3, size, size), f32, normalised as in training, of any n, and
-// gives what the backbone's features are made of: a Vision Transformer "cls"
-// (n, D) and "patches" (n, T, D), line by line, both after the last norm.
+// takes "image" (n, 3, size, size), f32, normalised as in training, of any n. That
+// of a Vision Transformer gives "cls" (n, D) and "patches" (n, T, D), line by
+// line, both after the last norm; that of a ResNet "features" (n, C) and the
+// "maps" (n, C, H, W) whose mean they are.
 //
 // Weights are read one after the other, and all have their own names and bits
 // but the position embedding: that of the size, with the CLS token added to its
@@ -49,6 +51,11 @@ func write(w io.Writer, m *dino.Model, size int) error {
 			return fmt.Errorf("images of %d pixels hold no patch of %d", size, c.PatchSize)
 		}
 		g.vit(c, size)
+	case resnet.Config:
+		if size < 1 {
+			return fmt.Errorf("images of %d pixels", size)
+		}
+		g.resnet(c, size)
 	default:
 		return fmt.Errorf("%T has no ONNX form", c)
 	}

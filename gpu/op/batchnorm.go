@@ -3,12 +3,12 @@ package op
 import "dino-vk/gpu"
 
 var (
-	batchNormStats   = gpu.Plain("batchnorm_stats")
+	batchNormStats   = rowsKernel("batchnorm_stats")
 	batchNormCombine = gpu.Plain("batchnorm_combine")
 	batchNormFinish  = gpu.Plain("batchnorm_finish")
-	batchNormFwd     = gpu.Plain("batchnorm_fwd")
-	batchNormSums    = gpu.Plain("batchnorm_sums")
-	batchNormBwd     = gpu.Plain("batchnorm_bwd")
+	batchNormFwd     = rowsKernel("batchnorm_fwd")
+	batchNormSums    = rowsKernel("batchnorm_sums")
+	batchNormBwd     = rowsKernel("batchnorm_bwd")
 )
 
 // Batch norm's constants, as PyTorch's BatchNorm1d and 2d have them.
@@ -134,7 +134,7 @@ func (b *batchNorm) statistics(g *gpu.Graph) {
 	parts := g.New("batchnorm.parts", gpu.F32, count, 2, width)
 	for _, s := range spans(g, rows, width) {
 		push := struct{ Rows, Width, FirstChunk uint32 }{uint32(s.n), uint32(width), uint32(s.first / batchNormChunk)}
-		g.Dispatch(quadShader(g, batchNormStats, width), grid(g, ceilDiv(s.n, batchNormChunk)*quads, 64), push, s.of(x), parts)
+		g.Dispatch(rowsShader(g, batchNormStats, width, s.of(x)), grid(g, ceilDiv(s.n, batchNormChunk)*quads, 64), push, s.of(x), parts)
 	}
 	for count > batchNormChunk {
 		groups := ceilDiv(count, batchNormChunk)
@@ -155,13 +155,13 @@ func (b *batchNorm) statistics(g *gpu.Graph) {
 func (b batchNorm) forward(g *gpu.Graph, mean, spread *gpu.Tensor, running bool) {
 	x, rows, width := matrix(b.x)
 	y := b.y.Reshape(rows, width)
-	shader := b.shader(g, batchNormFwd, width, b.act, b.residual != nil).With("RUNNING", bit(running))
 	push := struct {
 		Rows, Width uint32
 		Eps         float32
 	}{Width: uint32(width), Eps: BatchNormEps}
 	for _, s := range spans(g, rows, width) {
 		push.Rows = uint32(s.n)
+		shader := b.shader(g, batchNormFwd, b.act, s.of(x), b.residual != nil).With("RUNNING", bit(running))
 		g.Dispatch(shader, b.strips(g, s.n, width), push,
 			s.of(x), mean, spread, b.w.Weight, b.w.Bias, s.of(flat(b.residual, rows, width)), s.of(y))
 	}
@@ -186,11 +186,10 @@ func (b batchNorm) backward(t *Tape, dy *gpu.Tensor) {
 	}
 	if dx, accumulate := t.Grad(b.x); dx != nil {
 		dx = dx.Reshape(rows, width)
-		shader := b.shader(g, batchNormBwd, width, act, false)
 		push := struct{ Rows, Width, BatchRows, Accumulate uint32 }{0, uint32(width), uint32(rows), bit(accumulate)}
 		for _, s := range spans(g, rows, width) {
 			push.Rows = uint32(s.n)
-			g.Dispatch(shader, b.strips(g, s.n, width), push,
+			g.Dispatch(b.shader(g, batchNormBwd, act, s.of(x), false), b.strips(g, s.n, width), push,
 				s.of(x), s.of(up), b.mean, b.rstd, b.w.Weight, b.w.Bias, sums, s.of(dx))
 		}
 	}
@@ -210,9 +209,9 @@ func (b batchNorm) sums(g *gpu.Graph, x, y, dy *gpu.Tensor) (sums, dz *gpu.Tenso
 	}
 	chunks, quads := ceilDiv(rows, batchNormChunk), ceilDiv(width, 4)
 	parts := g.New("batchnorm.sums", gpu.F32, chunks, 2*width)
-	shader := b.shader(g, batchNormSums, width, b.act, b.residual != nil)
 	for _, s := range spans(g, rows, width) {
 		push := struct{ Rows, Width, FirstChunk uint32 }{uint32(s.n), uint32(width), uint32(s.first / batchNormChunk)}
+		shader := b.shader(g, batchNormSums, b.act, s.of(x), b.residual != nil)
 		g.Dispatch(shader, grid(g, ceilDiv(s.n, batchNormChunk)*quads, 64), push,
 			s.of(x), s.of(dy), s.of(y), b.mean, b.rstd, b.w.Weight, b.w.Bias, parts, s.of(dz))
 	}
@@ -221,8 +220,10 @@ func (b batchNorm) sums(g *gpu.Graph, x, y, dy *gpu.Tensor) (sums, dz *gpu.Tenso
 	return sums, dz
 }
 
-func (b batchNorm) shader(g *gpu.Graph, k *gpu.Kernel, width int, act activation, residual bool) gpu.Shader {
-	return quadShader(g, k, width).With("ACTIVATION", uint32(act)).With("RESIDUAL", bit(residual))
+// shader is the variant of k for what it reads, of which nothing is larger than
+// rows x.
+func (b batchNorm) shader(g *gpu.Graph, k *gpu.Kernel, act activation, x *gpu.Tensor, residual bool) gpu.Shader {
+	return rowsShader(g, k, x.Dim(1), x).With("ACTIVATION", uint32(act)).With("RESIDUAL", bit(residual))
 }
 
 // strips is the grid that maps rows.

@@ -45,6 +45,16 @@ func TestBatchNorm(t *testing.T) {
 			testBatchNorm(t, c, 300, 36, kind, 1)
 		})
 	}
+	t.Run("storage", func(t *testing.T) { // as where texels are not read
+		for _, k := range []*gpu.Kernel{batchNormStats, batchNormFwd, batchNormSums, batchNormBwd} {
+			all := k.Variants
+			k.Variants = all[1:]
+			defer func() { k.Variants = all }()
+		}
+		for kind, k := range batchNormKinds {
+			t.Run(k.name, func(t *testing.T) { testBatchNorm(t, gputest.New(t), 1009, 64, kind, 1) })
+		}
+	})
 	// Of means a thousand times the deviation, E x² - (E x)² would keep not one
 	// digit of the variance.
 	t.Run("large mean", func(t *testing.T) { testBatchNorm(t, gputest.New(t), 5000, 7, 0, 1000) })

@@ -62,6 +62,29 @@ func quadShader(g *gpu.Graph, k *gpu.Kernel, width int) gpu.Shader {
 	return g.Pick(k, width).With("QUADS", quads)
 }
 
+// rowsProblem is what the variants of a kernel built on rows.glsl are chosen by:
+// the width of its rows, and what would be read as texels.
+type rowsProblem struct {
+	width int
+	read  []*gpu.Tensor
+}
+
+// rowsKernel has a variant that reads texels on a CPU, and one for all else.
+func rowsKernel(name string) *gpu.Kernel {
+	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
+		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
+			p := problem.(rowsProblem)
+			return onCPU(caps) && p.width%4 == 0 && fitsTexels(caps, p.read...)
+		}},
+		{Module: name},
+	}}
+}
+
+// rowsShader is the variant of a kernel of rowsKernel for what it will read.
+func rowsShader(g *gpu.Graph, k *gpu.Kernel, width int, read ...*gpu.Tensor) gpu.Shader {
+	return g.Pick(k, rowsProblem{width, read}).With("QUADS", bit(width%4 == 0))
+}
+
 // lanes is how many invocations share a row: on a CPU, told by its narrow
 // subgroups, one where the rows alone make work for every core, since
 // barriers are slow there; on a GPU enough to read memory in order. No lane may

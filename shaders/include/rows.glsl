@@ -5,7 +5,9 @@
 //
 // The push constants must be declared before this file is included, with a
 // member `width`, the elements of a row. Rows whose width is no multiple of
-// four are read as if padded with zeros (QUADS = 0).
+// four are read as if padded with zeros (QUADS = 0). Where it is one, define
+// TEXELS to read through texel buffers: llvmpipe makes one call of that for all
+// lanes, and of a storage buffer a branch for every lane.
 #ifndef ROWS_GLSL
 #define ROWS_GLSL
 
@@ -27,10 +29,16 @@ vec4 inRow(uint quad) {
 }
 
 // ROWS_IN declares a matrix that is read: NAME(row, quad).
+#ifdef TEXELS
+#define ROWS_IN(BINDING, NAME)                                                                          \
+    layout(set = 0, binding = BINDING) uniform samplerBuffer NAME##Texels;                              \
+    vec4 NAME(uint row, uint quad) { return texelFetch(NAME##Texels, int(row * (width / 4) + quad)); }
+#else
 #define ROWS_IN(BINDING, NAME)                                                                          \
     layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Scalars { float NAME##1[]; };      \
     layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Quads { vec4 NAME##4[]; };         \
     ROWS_LOAD(NAME)
+#endif
 
 // ROWS_OUT declares a matrix that is written: NAMEStore(row, quad, value).
 #define ROWS_OUT(BINDING, NAME)                                                                         \

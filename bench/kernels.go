@@ -43,7 +43,7 @@ func estimate(c dino.Config, p Peaks) time.Duration {
 		sum = sum.plus(o.forward).plus(o.backward)
 	}
 	seconds := sum.flops/(guessedFLOPs*p.GFLOPs*1e9) + sum.bytes/(guessedBytes*p.GBs*1e9)
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration(min(seconds, 1e9) * float64(time.Second)) // a Duration ends at 292 years
 }
 
 // kernelBatch is the batch at which operations are timed: 64 images, or fewer

@@ -41,7 +41,7 @@ func sizesOf(c dino.Config) sizes {
 }
 
 // operations lists what a training step of these settings consists of, each
-// shape once, and what evaluation adds.
+// shape once, what evaluation adds, and convolutions.
 func operations(c dino.Config) []operation {
 	s := sizesOf(c)
 	list := []operation{
@@ -76,7 +76,8 @@ func operations(c dino.Config) []operation {
 		s.loss(), s.center(), s.gradientNorm(),
 	)
 	list = append(list, s.updates()...)
-	return append(list, s.augment(), s.attentionProbs(), s.neighbours())
+	list = append(list, s.augment(), s.attentionProbs(), s.neighbours())
+	return append(list, s.convolutions()...)
 }
 
 // StepFLOPs are the multiplications and additions of a training step's matrix

@@ -55,3 +55,17 @@ func layerNormWork(rows, width int) (forward, backward work) {
 	x, stats, params := rows*width, 2*rows, 2*width
 	return traffic(x, x, stats, params), traffic(x, x, x, stats, width, params)
 }
+
+// convolutionWork is the work of a convolution of n images of side x side
+// pixels to out x out, without padding's saving. Without dx, the images need no
+// gradient.
+func convolutionWork(n, side, out, in, channels, kernel int, dx bool) (forward, backward work) {
+	x, y, w := n*side*side*in, n*out*out*channels, channels*in*kernel*kernel
+	one := product(n*out*out, channels, in*kernel*kernel)
+	forward = one.plus(traffic(x, w, y))
+	backward = one.plus(traffic(y, x, w))
+	if dx {
+		backward = backward.plus(one).plus(traffic(w, x))
+	}
+	return forward, backward
+}

@@ -57,6 +57,8 @@ func TestWork(t *testing.T) {
 		// 3 sequences of 2 tokens and 1 of 5, 2 heads of 4: 11 tokens, Σ n² = 37.
 		{"attention", pair(attentionWork([]op.Run{{Sequences: 3, Length: 2}, {Sequences: 1, Length: 5}}, 2, 8)),
 			[2]work{{2 * 2 * 37 * 8, 4 * (11*24 + 11*8 + 22)}, {5 * 2 * 37 * 8, 4 * (2*11*24 + 2*11*8 + 22)}}},
+		// 2 images of 5 x 5 x 3 to 3 x 3 x 4 by 3 x 3: 150, 72 and 108 elements.
+		{"convolution", pair(convolutionWork(2, 5, 3, 3, 4, 3, true)), [2]work{{2 * 72 * 27, 4 * (150 + 108 + 72)}, {4 * 72 * 27, 4 * (72 + 150 + 108 + 108 + 150)}}},
 		{"layer norm", pair(layerNormWork(3, 4)), [2]work{{0, 4 * (12 + 12 + 6 + 8)}, {0, 4 * (36 + 6 + 4 + 8)}}},
 	} {
 		if c.got != c.want {

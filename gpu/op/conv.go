@@ -15,10 +15,11 @@ var (
 
 type convPush struct {
 	Rows, GridH, GridW           uint32
-	SourceH, SourceW, K          uint32
+	SourceH, SourceW, Pitch, K   uint32
 	OutH, OutW, N                uint32
 	OutStep, OutY, OutX          uint32
 	Step, FirstY, FirstX         int32
+	TapStep                      int32
 	TapsY, TapsX                 uint32
 	FirstTap, TapStepY, TapStepX uint32
 	Kernel                       uint32
@@ -28,7 +29,7 @@ type convDWPush struct {
 	Lines, Part     uint32
 	Slot            uint32
 	OutH, OutW, M   uint32
-	H, W, K         uint32
+	H, W, Pitch, K  uint32
 	Kernel, KernelW uint32
 	Stride          uint32
 	Pad             int32
@@ -63,29 +64,24 @@ func Conv2D(t *Tape, x, w *gpu.Tensor, stride, pad int) *gpu.Tensor {
 	if c.kh*c.kw == 1 && stride == 1 && pad == 0 {
 		return Linear(t, x, w.Reshape(c.co, c.ci), nil)
 	}
-	if c.ci%4 != 0 && c.co%4 == 0 { // then channels can be read by fours
-		c.ci = roundUp(c.ci, 4)
-		x = padChannels(t, x, c.ci)
+	if c.ci%4 != 0 && c.co%4 == 0 { // then channels can be read by fours, and by lines: see line
+		channels := roundUp(c.ci, 4)
+		x = padImages(t, x, pad, channels)
+		c.ci, c.h, c.w, c.pad = channels, c.h+2*pad, c.w+2*pad, 0
 	}
 	if c.longestSum() > mostIterations || c.outW >= mostIterations/2 {
 		g.Errorf("convolution of %v with %v: too many taps and channels, or too wide, for one loop", x, w)
 		return x
 	}
-	// The kernels read w as (Co, kh, kw, Ci), the padded channels being zero.
-	weight := w
-	if c.kh*c.kw > 1 || c.ci != w.Dim(1) {
-		weight = g.New("ohwi", gpu.F32, c.co, c.kh*c.kw, c.ci)
-		transpose(g, weight, w.Reshape(1, c.co, w.Dim(1), c.kh*c.kw), false)
-	}
 	y := g.New("conv", gpu.F32, c.n, c.outH, c.outW, c.co)
-	c.forward(g, y, x, weight)
+	c.forward(g, y, x, w)
 	t.Push(y, func(dy *gpu.Tensor) {
 		dy = dy.Reshape(y.Shape...)
 		if dw, accumulate := t.Grad(w); dw != nil {
 			c.weightGradient(g, dw, x, dy, accumulate)
 		}
 		if dx, accumulate := t.Grad(x); dx != nil {
-			c.inputGradient(g, dx, dy, weight, accumulate)
+			c.inputGradient(g, dx, dy, w, accumulate)
 		}
 	}, x, w)
 	return y
@@ -108,6 +104,15 @@ func convOf(x, w *gpu.Tensor, stride, pad int) (conv, error) {
 // dx, where four channels of a tap can take six rounds, as in gemmParts.
 func (c conv) longestSum() int { return c.kh * c.kw * 2 * (max(c.ci, c.co) + 4) }
 
+// line is how many taps a line of the kernel has, and how many elements one of
+// them: without padding, a line's pixels lie together and are a single tap.
+func (c conv) line() (taps, elements int) {
+	if c.pad == 0 {
+		return 1, c.kw * c.ci
+	}
+	return c.kw, c.ci
+}
+
 func (c conv) quads() bool { return c.ci%4 == 0 && c.co%4 == 0 }
 
 // cuts divides the images so that the parts of x and y fit bindings.
@@ -116,36 +121,48 @@ func (c conv) cuts(g *gpu.Graph) []span {
 }
 
 func (c conv) forward(g *gpu.Graph, y, x, w *gpu.Tensor) {
+	taps := c.kh * c.kw
+	if taps > 1 || c.ci != w.Dim(1) { // the channels summed over come last, those of the padding being zero
+		ohwi := g.New("ohwi", gpu.F32, c.co, taps, c.ci)
+		transpose(g, ohwi, w.Reshape(1, c.co, w.Dim(1), taps), false)
+		w = ohwi
+	}
+	width, k := c.line()
 	for _, s := range c.cuts(g) {
 		c.gather(g, s.of(y), s.of(x), w, convPush{
 			Rows: uint32(s.n * c.outH * c.outW), GridH: uint32(c.outH), GridW: uint32(c.outW),
-			SourceH: uint32(c.h), SourceW: uint32(c.w), K: uint32(c.ci),
+			SourceH: uint32(c.h), SourceW: uint32(c.w), Pitch: uint32(c.ci), K: uint32(k),
 			OutH: uint32(c.outH), OutW: uint32(c.outW), N: uint32(c.co), OutStep: 1,
 			Step: int32(c.stride), FirstY: int32(-c.pad), FirstX: int32(-c.pad),
-			TapsY: uint32(c.kh), TapsX: uint32(c.kw), TapStepY: uint32(c.kw), TapStepX: 1,
-		}, false, false)
+			TapStep: 1, TapsY: uint32(c.kh), TapsX: uint32(width), TapStepY: uint32(width), TapStepX: 1,
+			Kernel: uint32(c.kh * width),
+		}, false)
 	}
 }
 
 // inputGradient records dx, phase by phase: the pixels whose distance from the
 // first is the same modulo the stride are reached by the same taps.
 func (c conv) inputGradient(g *gpu.Graph, dx, dy, w *gpu.Tensor, accumulate bool) {
+	taps := c.kh * c.kw
+	ihwo := g.New("ihwo", gpu.F32, c.ci, taps, c.co)
+	transpose(g, ihwo.Reshape(1, c.ci*taps, c.co), w.Reshape(1, 1, c.co, w.Dim(1)*taps), false)
 	for _, s := range c.cuts(g) {
 		for phase := range c.stride * c.stride {
 			rows, cols := c.phase(phase/c.stride, c.h, c.kh), c.phase(phase%c.stride, c.w, c.kw)
 			if rows.positions*cols.positions == 0 || accumulate && rows.taps*cols.taps == 0 {
 				continue
 			}
-			c.gather(g, s.of(dx), s.of(dy), w, convPush{
+			c.gather(g, s.of(dx), s.of(dy), ihwo, convPush{
 				Rows: uint32(s.n * rows.positions * cols.positions), GridH: uint32(rows.positions), GridW: uint32(cols.positions),
-				SourceH: uint32(c.outH), SourceW: uint32(c.outW), K: uint32(c.co),
+				SourceH: uint32(c.outH), SourceW: uint32(c.outW), Pitch: uint32(c.co), K: uint32(c.co),
 				OutH: uint32(c.h), OutW: uint32(c.w), N: uint32(c.ci),
 				OutStep: uint32(c.stride), OutY: uint32(phase / c.stride), OutX: uint32(phase % c.stride),
 				Step: 1, FirstY: int32(rows.first), FirstX: int32(cols.first),
-				TapsY: uint32(rows.taps), TapsX: uint32(cols.taps),
+				TapStep: -1, TapsY: uint32(rows.taps), TapsX: uint32(cols.taps),
 				FirstTap: uint32(rows.firstTap*c.kw + cols.firstTap),
 				TapStepY: uint32(c.stride * c.kw), TapStepX: uint32(c.stride),
-			}, true, accumulate)
+				Kernel: uint32(taps),
+			}, accumulate)
 		}
 	}
 }
@@ -162,13 +179,9 @@ func (c conv) phase(phase, extent, kernel int) convPhase {
 	return p
 }
 
-func (c conv) gather(g *gpu.Graph, out, source, w *gpu.Tensor, p convPush, backward, accumulate bool) {
-	p.Kernel = uint32(c.kh * c.kw)
-	wide := gemmTilesX(int(p.N))
+func (c conv) gather(g *gpu.Graph, out, source, w *gpu.Tensor, p convPush, accumulate bool) {
+	wide := gemmTilesX(int(p.Rows), int(p.N))
 	sh := g.Pick(convKernel, imageProblem{c.quads(), []*gpu.Tensor{source, w}}).With("TILES_X", uint32(wide))
-	if backward {
-		sh = sh.With("BACKWARD", 1)
-	}
 	if accumulate {
 		sh = sh.With("ACCUMULATE", 1)
 	}
@@ -210,11 +223,12 @@ func (c conv) linesOfPart() int {
 // slot, slot+1, … of parts.
 func (c conv) sumLines(g *gpu.Graph, parts, x, dy *gpu.Tensor, part, slot int) {
 	lines, columns := dy.Dim(0)*c.outH, c.kh*c.kw*c.ci
-	wide := gemmTilesX(columns)
+	wide := gemmTilesX(c.co, columns)
+	width, k := c.line()
 	sh := g.Pick(convDWKernel, imageProblem{c.quads(), []*gpu.Tensor{dy, x}}).With("TILES_X", uint32(wide))
 	groups := gpu.Groups{ceilDiv(columns, gemmTile*wide), ceilDiv(c.co, gemmTile*gemmTiles/wide), ceilDiv(lines, part)}
 	g.Dispatch(sh, groups, convDWPush{
 		uint32(lines), uint32(part), uint32(slot), uint32(c.outH), uint32(c.outW), uint32(c.co),
-		uint32(c.h), uint32(c.w), uint32(c.ci), uint32(c.kh * c.kw), uint32(c.kw), uint32(c.stride), int32(c.pad),
+		uint32(c.h), uint32(c.w), uint32(c.ci), uint32(k), uint32(c.kh * width), uint32(width), uint32(c.stride), int32(c.pad),
 	}, dy, x, parts)
 }

@@ -242,7 +242,7 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 
 // shader picks and specializes the kernel for a product.
 func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
-	wide := gemmTilesX(size.N)
+	wide := gemmTilesX(size.M, size.N)
 	sh := g.Pick(gemmKernel, gemmProblem{p, size}).With("TILES_X", uint32(wide))
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
@@ -261,13 +261,13 @@ func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 }
 
 // gemmTilesX is how many of a workgroup's tiles lie side by side: the power of
-// two nearest to a square that wastes the fewest of them on n columns.
-func gemmTilesX(n int) int {
-	best, waste := 0, 0
-	for _, wide := range []int{8, 4, 16, 2, 1} {
-		w := roundUp(n, gemmTile*wide) - n
-		if best == 0 || w < waste {
-			best, waste = wide, w
+// two nearest to a square that wastes the fewest of them on an (m, n) matrix.
+func gemmTilesX(m, n int) int {
+	best, least := 0, 0
+	for _, wide := range []int{8, 4, 16, 2, 32, 1} {
+		size := roundUp(n, gemmTile*wide) * roundUp(m, gemmTile*gemmTiles/wide)
+		if best == 0 || size < least {
+			best, least = wide, size
 		}
 	}
 	return best
@@ -277,7 +277,7 @@ func gemmTilesX(n int) int {
 // enough to do: at least 256 workgroups if that leaves 256 summands to each. No
 // part may be too long to loop over, where four summands can take six rounds.
 func gemmParts(s gemmSize) int {
-	wide := gemmTilesX(s.N)
+	wide := gemmTilesX(s.M, s.N)
 	groups := ceilDiv(s.N, gemmTile*wide) * ceilDiv(s.M, gemmTile*gemmTiles/wide)
 	return max(ceilDiv(s.K, mostIterations/2), min(ceilDiv(256, groups), s.K/256))
 }

@@ -14,16 +14,20 @@ func transpose(g *gpu.Graph, y, x *gpu.Tensor, accumulate bool) {
 		return
 	}
 	slots, n, rows, columns := x.Dim(0), x.Dim(1), x.Dim(2), x.Dim(3)
-	type push struct{ Count, Rows, Columns, OutRows, OutColumns, Slots, Accumulate uint32 }
-	p := push{uint32(n), uint32(rows), uint32(columns), uint32(y.Dim(1)), uint32(y.Dim(2)), uint32(slots), bit(accumulate)}
+	type push struct{ Count, Rows, Columns, OutRows, OutColumns, Slots uint32 }
+	p := push{uint32(n), uint32(rows), uint32(columns), uint32(y.Dim(1)), uint32(y.Dim(2)), uint32(slots)}
+	sh := g.Pick(transposeKernel, x)
+	if accumulate {
+		sh = sh.With("ACCUMULATE", 1)
+	}
 	if slots > 1 { // whose matrices don't lie together
-		g.Dispatch(g.Pick(transposeKernel, x), grid(g, y.Len(), 64), p, x, y)
+		g.Dispatch(sh, grid(g, ceilDiv(y.Len(), 4), 64), p, x, y)
 		return
 	}
 	x = x.Reshape(n, rows, columns)
 	for _, s := range cuts(g, n, rows*columns, y.Dim(1)*y.Dim(2)) {
 		p.Count = uint32(s.n)
-		g.Dispatch(g.Pick(transposeKernel, x), grid(g, s.of(y).Len(), 64), p, s.of(x), s.of(y))
+		g.Dispatch(sh, grid(g, ceilDiv(s.of(y).Len(), 4), 64), p, s.of(x), s.of(y))
 	}
 }
 
@@ -42,21 +46,5 @@ func NHWC(t *Tape, images *gpu.Tensor) *gpu.Tensor {
 			transpose(g, dx.Reshape(n, c, h*w), dy.Reshape(1, n, h*w, c), accumulate)
 		}
 	}, images)
-	return y
-}
-
-// padChannels adds channels of zeros to x (…, C): (…, channels).
-func padChannels(t *Tape, x *gpu.Tensor, channels int) *gpu.Tensor {
-	g := t.G
-	in, rows, c := matrix(x)
-	shape := append([]int(nil), x.Shape...)
-	shape[len(shape)-1] = channels
-	y := g.New("padded", gpu.F32, shape...)
-	transpose(g, y.Reshape(rows, 1, channels), in.Reshape(1, rows, c, 1), false)
-	t.Push(y, func(dy *gpu.Tensor) {
-		if dx, accumulate := t.Grad(x); dx != nil {
-			transpose(g, dx.Reshape(rows, 1, c), dy.Reshape(1, rows, channels, 1), accumulate)
-		}
-	}, x)
 	return y
 }

@@ -38,30 +38,6 @@ func TestNHWC(t *testing.T) {
 	}
 }
 
-// More channels than there are hold zeros; the gradient drops them.
-func TestPadChannels(t *testing.T) {
-	const rows, c, channels = 37, 3, 4
-	for _, accumulate := range []bool{false, true} {
-		x, dy := gputest.Normal(1, rows*c), gputest.Normal(2, rows*channels)
-		k := gputest.New(t)
-		tape := NewTape(k.Graph)
-		tx, dx, before := leaf(k, tape, "x", x, accumulate, rows, c)
-		ty := padChannels(tape, tx, channels)
-		y := k.Keep(ty)
-		tape.Backward(ty, k.Input("dy", dy, rows, channels))
-		k.Run()
-		want, wantX := make([]float64, rows*channels), make([]float64, rows*c)
-		for r := range rows {
-			for i := range c {
-				want[r*channels+i] = float64(x[r*c+i])
-				wantX[r*c+i] = before[r*c+i] + float64(dy[r*channels+i])
-			}
-		}
-		k.Near(y, want, gputest.Eps(0))
-		k.Near(dx, wantX, gputest.Eps(1))
-	}
-}
-
 func BenchmarkNHWC(b *testing.B) {
 	const n, side = 16, 224
 	benchmark(b, 2*4*n*3*side*side, 0, func(g *gpu.Graph, s *source) {

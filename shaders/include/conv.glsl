@@ -2,16 +2,18 @@
 // made: a row is a pixel of the output, a column one of its channels, and the
 // sum runs over the taps of the kernel and the channels of the source.
 //
-// Forward, x (N, H, W, k), y (N, outH, outW, n):
+// Forward, from the source x (N, H, W, k) to the output y (N, outH, outW, n):
 //   y[b, i, j, o] = sum_{v, u, c} x[b, i stride - pad + v, j stride - pad + u, c] w[o, v, u, c]
-// BACKWARD, the source being dy and the output dx (k and n change places):
-//   dx[b, i, j, c] = sum_{v, u, o} dy[b, (i + pad - v) / stride, (j + pad - u) / stride, o] w[o, v, u, c]
+// Backward, from the source dy (N, H, W, k) to the output dx (N, outH, outW, n):
+//   dx[b, i, j, c] = sum_{v, u, o} dy[b, (i + pad - v) / stride, (j + pad - u) / stride, o] w[c, v, u, o]
 // over the taps where the division leaves no rest. Which those are repeats
 // every `stride` pixels, so a dispatch makes one such phase of the output: the
 // pixels (outStep i + outY, outStep j + outX) of its grid of positions (i, j).
 //
-// w (Co, kernel, Ci): OHWI. All f32, summed in f32. A tile's rows may lie in
-// different images; a tap outside the source counts as zero.
+// w (n, kernel, k). All f32, summed in f32. A tile's rows may lie in different
+// images; a tap outside the source counts as zero. A tap may be several pixels
+// that lie together in memory: k is then a multiple of `pitch`, the floats of a
+// pixel.
 //
 // Define VEC and perhaps TEXELS, see tile.glsl.
 #include "tile.glsl"
@@ -20,17 +22,17 @@ layout(local_size_x = 64) in;
 INPUT(0, source);
 INPUT(1, w);
 layout(std430, set = 0, binding = 2) buffer Y { STORED y[]; };
-layout(constant_id = 0) const bool BACKWARD = false;
-layout(constant_id = 1) const bool ACCUMULATE = false;
-layout(constant_id = 2) const uint TILES_X = 8;
-layout(constant_id = 3) const bool TAIL = true; // k is no multiple of 4
+layout(constant_id = 0) const bool ACCUMULATE = false;
+layout(constant_id = 1) const uint TILES_X = 8;
+layout(constant_id = 2) const bool TAIL = true; // k is no multiple of 4
 layout(push_constant) uniform Push {
     uint rows;                     // positions of all images
     uint gridH, gridW;             // positions of an image
-    uint sourceH, sourceW, k;      // the source and its channels
+    uint sourceH, sourceW, pitch, k; // the source and its channels
     uint outH, outW, n;            // the output and its channels
     uint outStep, outY, outX;      // where a position lies in the output
-    int step, firstY, firstX;      // position (i, j) begins at the source's pixel (step i + firstY, …)
+    int step, firstY, firstX;      // the first tap of position (i, j) reads the source's pixel (step i + firstY, …)
+    int tapStep;                   // and the next one the pixel so much further
     uint tapsY, tapsX;             // of this phase
     uint firstTap, tapStepY, tapStepX; // their numbers among the kernel's
     uint kernel;                   // taps of the whole kernel
@@ -39,6 +41,9 @@ layout(push_constant) uniform Push {
 void main() {
     const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
     const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
+    if (row0 >= rows || col0 >= n) {
+        return;
+    }
     const uint cells = gridH * gridW;
 
     // Rows and columns outside the matrix repeat the last inside it.
@@ -53,8 +58,6 @@ void main() {
         image[i] = row / cells * (sourceH * sourceW);
         col[i] = min(col0 + i, n - 1u);
     }
-    const uint colLast = (n - 1u) / 4u * 4u;
-    const uvec2 col4 = uvec2(min(col0, colLast), min(col0 + 4u, colLast));
 
     clearTile();
     for (uint v = 0u; v < tapsY; ++v) {
@@ -63,10 +66,9 @@ void main() {
             bool inside[8];
             uint start[8];
             for (uint i = 0u; i < 8u; ++i) {
-                const int atY = BACKWARD ? pixelY[i] - int(v) : pixelY[i] + int(v);
-                const int atX = BACKWARD ? pixelX[i] - int(u) : pixelX[i] + int(u);
+                const int atY = pixelY[i] + int(v) * tapStep, atX = pixelX[i] + int(u) * tapStep;
                 inside[i] = uint(atY) < sourceH && uint(atX) < sourceW; // negative ones are large
-                start[i] = inside[i] ? (image[i] + uint(atY) * sourceW + uint(atX)) * k : 0u;
+                start[i] = inside[i] ? (image[i] + uint(atY) * sourceW + uint(atX)) * pitch : 0u;
             }
             for (uint p = 0u; p < k; p += 4u) {
                 const bvec4 kept = lessThan(uvec4(p) + uvec4(0, 1, 2, 3), uvec4(k));
@@ -74,25 +76,17 @@ void main() {
                 for (uint i = 0u; i < 8u; ++i) {
                     va[i] = LOAD(source, start[i], p, k);
                     va[i] = mix(vec4(0.0), va[i], TAIL ? bvec4(uvec4(kept) * uint(inside[i])) : bvec4(inside[i]));
-                    if (!BACKWARD) {
-                        vb[i] = LOAD(w, (col[i] * kernel + tap) * k, p, k);
-                        if (TAIL) {
-                            vb[i] = mix(vec4(0.0), vb[i], kept);
-                        }
+                    vb[i] = LOAD(w, (col[i] * kernel + tap) * k, p, k);
+                    if (TAIL) {
+                        vb[i] = mix(vec4(0.0), vb[i], kept);
                     }
                 }
                 for (uint s = 0u; s < 4u; ++s) {
                     vec4 a[2], b[2];
                     a[0] = vec4(va[0][s], va[1][s], va[2][s], va[3][s]);
                     a[1] = vec4(va[4][s], va[5][s], va[6][s], va[7][s]);
-                    if (BACKWARD) {
-                        const uint q = (TAIL ? min(p + s, k - 1u) : p + s) * kernel + tap;
-                        b[0] = LOAD(w, q * n, col4.x, n);
-                        b[1] = LOAD(w, q * n, col4.y, n);
-                    } else {
-                        b[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
-                        b[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
-                    }
+                    b[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
+                    b[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
                     addToTile(a, b);
                 }
             }

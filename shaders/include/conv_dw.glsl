@@ -18,7 +18,7 @@ layout(push_constant) uniform Push {
     uint lines, part; // of dy's images, and of one workgroup
     uint slot;        // the number of the first part
     uint outH, outW, m;
-    uint h, w, k;
+    uint h, w, pitch, k; // k is a multiple of pitch where a tap is several pixels, see conv.glsl
     uint kernel, kernelW;
     uint stride;
     int pad;
@@ -29,9 +29,12 @@ const uint GROUPS = 8u / VEC; // columns that are loaded together share a tap
 void main() {
     const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
     const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
+    const uint n = kernel * k;
+    if (row0 >= m || col0 >= n) {
+        return;
+    }
     const uint begin = gl_WorkGroupID.z * part;
     const uint end = min(lines, begin + part);
-    const uint n = kernel * k;
 
     // Rows and columns outside the matrix repeat the last inside it.
     const uint rowLast = (m - 1u) / 4u * 4u;
@@ -52,7 +55,7 @@ void main() {
         for (uint j = 0u; j < GROUPS; ++j) {
             const int atY = int(line % outH * stride) + tapY[j];
             lineInside[j] = uint(atY) < h; // negative ones are large
-            start[j] = (line / outH * h + uint(atY)) * w * k + channel[j];
+            start[j] = (line / outH * h + uint(atY)) * w * pitch + channel[j];
         }
         for (uint i = 0u; i < outW; ++i) {
             vec4 a[2], b[2];
@@ -61,7 +64,7 @@ void main() {
             for (uint j = 0u; j < GROUPS; ++j) {
                 const int atX = int(i * stride) + tapX[j];
                 const bool inside = lineInside[j] && uint(atX) < w;
-                const uint at = inside ? start[j] + uint(atX) * k : 0u;
+                const uint at = inside ? start[j] + uint(atX) * pitch : 0u;
 #if VEC == 4
                 b[j] = mix(vec4(0.0), FETCH(x, at / 4u), bvec4(inside));
 #else

@@ -35,6 +35,9 @@ layout(push_constant) uniform Push {
 void main() {
     const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
     const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
+    if (row0 >= m || col0 >= n) {
+        return;
+    }
     const uint begin = gl_WorkGroupID.z * part;
     const uint end = min(k, begin + part);
 

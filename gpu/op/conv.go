@@ -14,7 +14,7 @@ var (
 )
 
 type convPush struct {
-	Rows, GridH, GridW           uint32
+	FirstRow, Rows, GridH, GridW uint32
 	SourceH, SourceW, Pitch, K   uint32
 	OutH, OutW, N                uint32
 	OutStep, OutY, OutX          uint32
@@ -188,8 +188,13 @@ func (c conv) gather(g *gpu.Graph, out, source, w *gpu.Tensor, p convPush, accum
 	if p.K%4 == 0 {
 		sh = sh.With("TAIL", 0)
 	}
-	groups := gpu.Groups{ceilDiv(int(p.N), gemmTile*wide), ceilDiv(int(p.Rows), gemmTile*gemmTiles/wide), 1}
-	g.Dispatch(sh, groups, p, source, w, out)
+	tall := gemmTile * gemmTiles / wide
+	most := tall * int(g.Caps().MaxGroups[1]) // rows of a dispatch
+	for first := 0; first < int(p.Rows); first += most {
+		p.FirstRow = uint32(first)
+		rows := min(most, int(p.Rows)-first)
+		g.Dispatch(sh, gpu.Groups{ceilDiv(int(p.N), gemmTile*wide), ceilDiv(rows, tall), 1}, p, source, w, out)
+	}
 }
 
 // weightGradient records dw (co, ci', kh, kw), ci' being ci without its

@@ -15,7 +15,8 @@ import (
 type convCase struct {
 	ref.Conv
 	accumulate bool
-	binding    int64 // limit on a binding's bytes, 0 = the device's
+	binding    int64  // limit on a binding's bytes, 0 = the device's
+	groups     uint32 // limit on the workgroups of a grid's second axis, 0 = the device's
 }
 
 var convCases = []convCase{
@@ -40,6 +41,7 @@ var convCases = []convCase{
 	{Conv: ref.Conv{N: 24, H: 16, W: 15, Ci: 4, Co: 4, Kh: 3, Kw: 3, Stride: 1, Pad: 1}}, // a weight gradient in parts
 	{Conv: ref.Conv{N: 5, H: 8, W: 8, Ci: 8, Co: 4, Kh: 3, Kw: 3, Stride: 2, Pad: 1}, binding: 2 * 64 * 8 * 4},
 	{Conv: ref.Conv{N: 70, H: 3, W: 1, Ci: 3, Co: 5, Kh: 3, Kw: 1, Stride: 1, Pad: 1}, binding: 65 * 45 * 4, accumulate: true},
+	{Conv: ref.Conv{N: 3, H: 15, W: 16, Ci: 64, Co: 64, Kh: 3, Kw: 3, Stride: 2, Pad: 1}, groups: 1, accumulate: true},
 }
 
 func TestConv(t *testing.T) {
@@ -54,11 +56,14 @@ func TestConv(t *testing.T) {
 
 func testConv(t *testing.T, c convCase) {
 	k := gputest.New(t)
+	caps := k.Dev.Caps()
 	if c.binding != 0 {
-		caps := k.Dev.Caps()
 		caps.MaxBinding = c.binding
-		k.Graph = gpu.NewGraph(caps)
 	}
+	if c.groups != 0 {
+		caps.MaxGroups[1] = c.groups
+	}
+	k.Graph = gpu.NewGraph(caps)
 	height, width := c.Out()
 	x := gputest.Normal(1, c.N*c.H*c.W*c.Ci)
 	w := gputest.Normal(2, c.Co*c.Ci*c.Kh*c.Kw)

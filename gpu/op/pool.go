@@ -9,14 +9,6 @@ var (
 	avgPoolBwd = gpu.Plain("avgpool_bwd")
 )
 
-type maxPoolPush struct {
-	Count          uint32
-	H, W, Channels uint32
-	OutH, OutW     uint32
-	Stride         uint32
-	Pad            int32
-}
-
 // MaxPool is the maximum over windows of size x size pixels of images
 // x (N, H, W, C), padded with -Inf:
 //
@@ -45,25 +37,26 @@ func MaxPool(t *Tape, x *gpu.Tensor, size, stride, pad int) *gpu.Tensor {
 		taken = g.New("taken", gpu.U32, n, outH, outW, c/vec)
 	}
 	runs := cuts(g, n, h*w*c, outH*outW*c, outH*outW*c/vec)
-	push := maxPoolPush{0, uint32(h), uint32(w), uint32(c), uint32(outH), uint32(outW), uint32(stride), int32(pad)}
+	type push struct{ Count, H, W, Channels, OutH, OutW, Pad uint32 }
+	pushOf := func(s span) push {
+		return push{uint32(s.n), uint32(h), uint32(w), uint32(c), uint32(outH), uint32(outW), uint32(pad)}
+	}
 	for _, s := range runs {
-		push.Count = uint32(s.n)
-		sh := g.Pick(maxPoolFwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(x)}}).With("SIZE", uint32(size))
+		sh := g.Pick(maxPoolFwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(x)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
 		if taken != nil {
 			sh = sh.With("KEEP", 1)
 		}
-		g.Dispatch(sh, grid(g, s.n*outH*outW*c/vec, 64), push, s.of(x), s.of(y), s.of(taken))
+		g.Dispatch(sh, grid(g, s.n*outH*outW*c/vec, 64), pushOf(s), s.of(x), s.of(y), s.of(taken))
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
 		dx, accumulate := t.Grad(x)
 		dy = dy.Reshape(y.Shape...)
 		for _, s := range runs {
-			push.Count = uint32(s.n)
-			sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}}).With("SIZE", uint32(size))
+				sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
 			if accumulate {
 				sh = sh.With("ACCUMULATE", 1)
 			}
-			g.Dispatch(sh, grid(g, s.n*h*w*c/vec, 64), push, s.of(dy), s.of(taken), s.of(dx))
+			g.Dispatch(sh, grid(g, s.n*h*w*c/vec, 64), pushOf(s), s.of(dy), s.of(taken), s.of(dx))
 		}
 	}, x)
 	return y

@@ -26,7 +26,7 @@ layout(constant_id = 0) const bool ACCUMULATE = false;
 layout(constant_id = 1) const uint TILES_X = 8;
 layout(constant_id = 2) const bool TAIL = true; // k is no multiple of 4
 layout(push_constant) uniform Push {
-    uint rows;                     // positions of all images
+    uint firstRow, rows;           // the dispatch's first position, those of all images
     uint gridH, gridW;             // positions of an image
     uint sourceH, sourceW, pitch, k; // the source and its channels
     uint outH, outW, n;            // the output and its channels
@@ -39,7 +39,7 @@ layout(push_constant) uniform Push {
 };
 
 void main() {
-    const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
+    const uint row0 = firstRow + (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
     const uint col0 = (gl_WorkGroupID.x * TILES_X + gl_LocalInvocationID.x % TILES_X) * 8u;
     if (row0 >= rows || col0 >= n) {
         return;

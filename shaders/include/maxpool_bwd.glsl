@@ -11,7 +11,8 @@
 
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint SIZE = 3;
-layout(constant_id = 1) const bool ACCUMULATE = false;
+layout(constant_id = 1) const uint STRIDE = 2;
+layout(constant_id = 2) const bool ACCUMULATE = false;
 INPUT(0, dy);
 layout(std430, set = 0, binding = 1) readonly buffer Taken { uint taken[]; };
 layout(std430, set = 0, binding = 2) buffer DX { STORED dx[]; };
@@ -19,8 +20,7 @@ layout(push_constant) uniform Push {
     uint count; // N
     uint h, w, channels;
     uint outH, outW;
-    uint stride;
-    int pad;
+    uint pad;
 };
 
 void main() {
@@ -29,19 +29,22 @@ void main() {
     if (at >= count * h * w * width) {
         return;
     }
-    const uint pixel = at / width;
-    // With the padding, pixel (py, px) is tap (py - i stride, px - j stride) of
+    // What is left of a division is found by multiplying: processors divide
+    // lane by lane.
+    const uint pixel = at / width, line = pixel / w, picture = line / h;
+    const uint channel = at - pixel * width;
+    // With the padding, pixel (py, px) is tap (py - i STRIDE, px - j STRIDE) of
     // window (i, j).
-    const uint py = pixel / w % h + uint(pad), px = pixel % w + uint(pad);
-    const uint image = pixel / w / h * outH;
-    const uint top = py < SIZE ? 0u : (py - SIZE) / stride + 1u;
-    const uint left = px < SIZE ? 0u : (px - SIZE) / stride + 1u;
+    const uint py = line - picture * h + pad, px = pixel - line * w + pad;
+    const uint top = py < SIZE ? 0u : (py - SIZE) / STRIDE + 1u;
+    const uint left = px < SIZE ? 0u : (px - SIZE) / STRIDE + 1u;
+    const uint bottom = min(py / STRIDE, outH - 1u), right = min(px / STRIDE, outW - 1u);
 
     STORED sum = STORED(0.0);
-    for (uint i = top; i <= py / stride && i < outH; ++i) {
-        for (uint j = left; j <= px / stride && j < outW; ++j) {
-            const uint cell = ((image + i) * outW + j) * width + at % width;
-            const uint tap = (py - i * stride) * SIZE + px - j * stride;
+    for (uint i = top; i <= bottom; ++i) {
+        uint cell = ((picture * outH + i) * outW + left) * width + channel;
+        uint tap = (py - i * STRIDE) * SIZE + px - left * STRIDE;
+        for (uint j = left; j <= right; ++j) {
             const uint word = taken[cell];
 #if VEC == 4
             const uvec4 numbers = (uvec4(word) >> uvec4(0, 8, 16, 24)) & 255u;
@@ -49,6 +52,8 @@ void main() {
 #else
             sum += word == tap ? FETCH(dy, cell) : 0.0;
 #endif
+            cell += width;
+            tap -= STRIDE;
         }
     }
     dx[at] = ACCUMULATE ? dx[at] + sum : sum;

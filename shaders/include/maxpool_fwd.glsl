@@ -11,7 +11,8 @@
 
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint SIZE = 3;
-layout(constant_id = 1) const bool KEEP = false;
+layout(constant_id = 1) const uint STRIDE = 2;
+layout(constant_id = 2) const bool KEEP = false;
 INPUT(0, x);
 layout(std430, set = 0, binding = 1) writeonly buffer Y { STORED y[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Taken { uint taken[]; };
@@ -19,8 +20,7 @@ layout(push_constant) uniform Push {
     uint count; // N
     uint h, w, channels;
     uint outH, outW;
-    uint stride;
-    int pad;
+    uint pad;
 };
 
 #if VEC == 4
@@ -35,21 +35,20 @@ void main() {
     if (at >= count * outH * outW * width) {
         return;
     }
-    const uint cell = at / width;
-    const int top = int(cell / outW % outH * stride) - pad;
-    const int left = int(cell % outW * stride) - pad;
-    const uint image = cell / outW / outH * h;
+    const uint cell = at / width, line = cell / outW, picture = line / outH;
+    const uint top = (line - picture * outH) * STRIDE - pad, left = (cell - line * outW) * STRIDE - pad;
+    const uint channel = at - cell * width;
 
     STORED best = STORED(0.0);
     uint first[VEC];
     bool any = false;
     for (uint v = 0u; v < SIZE; ++v) {
         for (uint u = 0u; u < SIZE; ++u) {
-            const int pixelY = top + int(v), pixelX = left + int(u);
-            if (uint(pixelY) >= h || uint(pixelX) >= w) { // negative ones are large
+            const uint pixelY = top + v, pixelX = left + u; // what would be negative is large
+            if (pixelY >= h || pixelX >= w) {
                 continue;
             }
-            const STORED value = FETCH(x, ((image + uint(pixelY)) * w + uint(pixelX)) * width + at % width);
+            const STORED value = FETCH(x, ((picture * h + pixelY) * w + pixelX) * width + channel);
             for (uint i = 0u; i < VEC; ++i) {
                 if (!any || ELEMENT(value, i) > ELEMENT(best, i) || isnan(ELEMENT(value, i))) {
                     ELEMENT(best, i) = ELEMENT(value, i);

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"dino-vk/dino/internal/reference"
-	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/op"
 )
@@ -31,10 +30,7 @@ func TestReferenceHead(t *testing.T) {
 			params := head.Params()
 			w := weightInputs(t, c, f, "w.", params)
 			gradients := gradientOutputs(c, tape, f, w, params)
-			shape := f.Tensor(t, "x").Shape
-			x := c.Input("x", f.F32(t, "x"), shape...)
-			dx := c.Output("grad_x", gpu.F32, shape...)
-			tape.Param(x, dx, false)
+			x, dx := leafInput(t, c, tape, f)
 
 			logits := head.Forward(tape, w, op.Mode{Train: true}, x)
 			out := c.Keep(logits)

@@ -11,34 +11,13 @@ import (
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/op"
-	"dino-vk/resnet"
 )
-
-// resnetCases reads the models of the family resnet by name.
-func resnetCases(t *testing.T, family *reference.Family) map[string]resnet.Config {
-	t.Helper()
-	var config []struct {
-		Name, Block string
-		Layers      []int
-		Width       int
-	}
-	family.Decode(t, "config", &config)
-	cases := map[string]resnet.Config{}
-	for _, c := range config {
-		bottleneck, known := map[string]bool{"BasicBlock": false, "Bottleneck": true}[c.Block]
-		if !known {
-			t.Fatalf("%s: unknown block %q", c.Name, c.Block)
-		}
-		cases[c.Name] = resnet.Config{Bottleneck: bottleneck, Layers: c.Layers, Width: c.Width, Stem: resnet.ImageNet}
-	}
-	return cases
-}
 
 // TestReferenceResNet is a training pass, forward and backward, and one of
 // evaluation with the running statistics that it left.
 func TestReferenceResNet(t *testing.T) {
 	family := reference.Default().Family(t, "resnet")
-	cases := resnetCases(t, family)
+	cases := reference.ResNets(t, family)
 	for _, f := range family.Files {
 		if f.Lookup("x") == nil {
 			continue // weights
@@ -58,11 +37,7 @@ func TestReferenceResNet(t *testing.T) {
 			if trained, _ := divide(params); len(gradients) != len(trained) {
 				t.Fatalf("%d gradients for %d parameters", len(gradients), len(trained))
 			}
-			x0 := f.F32(t, "x")
-			shape := f.Tensor(t, "x").Shape
-			x := c.Input("x", x0, shape...)
-			dx := c.Output("grad_x", gpu.F32, shape...)
-			tape.Param(x, dx, false)
+			x, dx := leafInput(t, c, tape, f)
 
 			out := model.Stages(tape, w, op.Mode{Train: true}, x)
 			maps2d := map[string]*gpu.Tensor{"stage.maxpool": c.Keep(out.Stem)}
@@ -71,7 +46,7 @@ func TestReferenceResNet(t *testing.T) {
 			}
 			features := c.Keep(out.Features)
 			tape.Backward(out.Features, c.Input("cotangent", f.F32(t, "cotangent"), out.Features.Shape...))
-			again := c.Input("again", x0, shape...) // evaluation has no gradient
+			again := c.Input("again", f.F32(t, "x"), x.Shape...) // evaluation has no gradient
 			var evaluated *gpu.Tensor
 			tape.NoGrad(func() { evaluated = c.Keep(model.Forward(tape, w, op.Mode{}, again)) })
 			c.Run()

@@ -92,6 +92,16 @@ func checkStatistics(t *testing.T, c *gputest.Case, f, before *reference.File, p
 	}
 }
 
+// leafInput gives a case the input x of f and makes it a leaf of the tape with
+// the gradient dx.
+func leafInput(t *testing.T, c *gputest.Case, tape *op.Tape, f *reference.File) (x, dx *gpu.Tensor) {
+	t.Helper()
+	shape := f.Tensor(t, "x").Shape
+	x, dx = c.Input("x", f.F32(t, "x"), shape...), c.Output("grad_x", gpu.F32, shape...)
+	tape.Param(x, dx, false)
+	return x, dx
+}
+
 // gradientOutputs makes every weight whose gradient f holds a leaf of the tape
 // and returns the gradients by name.
 func gradientOutputs(c *gputest.Case, tape *op.Tape, f *reference.File, w op.Weights, params []op.Param) map[string]*gpu.Tensor {

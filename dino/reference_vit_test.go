@@ -10,27 +10,11 @@ import (
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/op"
-	"dino-vk/vit"
 )
-
-// vitCases reads the models of the family vit_forward by name.
-func vitCases(t *testing.T, family *reference.Family) map[string]vit.Config {
-	t.Helper()
-	var config []struct {
-		Name                          string
-		Img, Patch, Dim, Depth, Heads int
-	}
-	family.Decode(t, "config", &config)
-	cases := map[string]vit.Config{}
-	for _, c := range config {
-		cases[c.Name] = vit.Config{ImageSize: c.Img, PatchSize: c.Patch, Dim: c.Dim, Depth: c.Depth, Heads: c.Heads}
-	}
-	return cases
-}
 
 func TestReferenceViTForward(t *testing.T) {
 	family := reference.Default().Family(t, "vit_forward")
-	cases := vitCases(t, family)
+	cases := reference.ViTs(t, family)
 	for _, f := range family.Files {
 		if f.Lookup("x") == nil {
 			continue // weights
@@ -83,7 +67,7 @@ func TestReferenceViTForward(t *testing.T) {
 func TestReferenceViTBackward(t *testing.T) {
 	set := reference.Default()
 	family, forward := set.Family(t, "vit_backward"), set.Family(t, "vit_forward")
-	cases := vitCases(t, forward)
+	cases := reference.ViTs(t, forward)
 	for _, f := range family.Files {
 		t.Run(f.Name, func(t *testing.T) {
 			model := cases[f.Text(t, "case")]
@@ -99,10 +83,7 @@ func TestReferenceViTBackward(t *testing.T) {
 			if len(gradients) != len(params) {
 				t.Fatalf("%d gradients for %d parameters", len(gradients), len(params))
 			}
-			shape := f.Tensor(t, "x").Shape
-			x := c.Input("x", f.F32(t, "x"), shape...)
-			dx := c.Output("grad_x", gpu.F32, shape...)
-			tape.Param(x, dx, false)
+			x, dx := leafInput(t, c, tape, f)
 
 			features := model.Forward(tape, w, op.Mode{}, x)
 			cls := c.Keep(features)

@@ -13,6 +13,7 @@ import (
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
 	"dino-vk/gpu/op"
+	"dino-vk/gpu/ref"
 	"dino-vk/resnet"
 	"dino-vk/vit"
 )
@@ -71,23 +72,13 @@ func forward(t *testing.T, m *dino.Model, images []float32, n, size int) map[str
 		return map[string][]float32{"cls": c.Floats(features), "patches": patches}
 	case resnet.Config:
 		stages := b.Stages(tape, w, op.Mode{}, x).Stages
-		last := c.Keep(stages[len(stages)-1])
+		last := c.Keep(stages[len(stages)-1]) // (n, H, W, C)
 		c.Run()
-		return map[string][]float32{"features": c.Floats(features), "maps": channelsFirst(c.Floats(last), last.Shape)}
+		maps := ref.NHWC(gputest.Float64(c.Floats(last)), n, last.Dim(1)*last.Dim(2), last.Dim(3)) // and back
+		return map[string][]float32{"features": c.Floats(features), "maps": narrow(maps)}
 	}
 	t.Fatalf("%T", m.Backbone)
 	return nil
-}
-
-// channelsFirst turns (n, H, W, C) into (n, C, H, W).
-func channelsFirst(x []float32, shape []int) []float32 {
-	pixels, channels := shape[1]*shape[2], shape[3]
-	y := make([]float32, len(x))
-	for i, v := range x {
-		image, pixel, channel := i/channels/pixels, i/channels%pixels, i%channels
-		y[(image*channels+channel)*pixels+pixel] = v
-	}
-	return y
 }
 
 func written(t *testing.T, m *dino.Model, size int) []byte {

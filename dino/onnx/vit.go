@@ -106,10 +106,13 @@ func interpolate(pos []float32, from, to, d int) []float32 {
 	for i, v := range pos {
 		wide[i] = float64(v)
 	}
-	wide = ref.PosEmbed(wide, from, to, to, d)
-	pos = make([]float32, len(wide))
+	return narrow(ref.PosEmbed(wide, from, to, to, d))
+}
+
+func narrow(wide []float64) []float32 {
+	values := make([]float32, len(wide))
 	for i, v := range wide {
-		pos[i] = float32(v)
+		values[i] = float32(v)
 	}
-	return pos
+	return values
 }

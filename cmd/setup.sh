@@ -4,6 +4,9 @@
 # onnx" the checker of test-onnx.
 set -eu
 want="gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers"
+jpeg=libturbojpeg0
+grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null && jpeg=libturbojpeg
+want="$want $jpeg"
 [ "${1:-}" = torch ] && want="$want python3-torch python3-numpy libopenblas0-pthread"
 [ "${1:-}" = onnx ] && want="$want python3-onnx"
 missing=""

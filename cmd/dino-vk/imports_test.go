@@ -14,7 +14,7 @@ import (
 // layers is the import order of the house: a package may import only from
 // layers above its own line, or from its own. Tests may look further down.
 var layers = [][]string{
-	{"shaders"},
+	{"shaders", "internal/dylib"},
 	{"gpu/internal/vk"},
 	{"gpu"},
 	{"gpu/gputest", "gpu/op", "gpu/ref"},

@@ -48,9 +48,17 @@ func readHeader(r io.Reader, maxPixels int) (h header, err error) {
 }
 
 // decodeFile decodes a whole picture file with header h into upright RGB of at
-// most area pixels.
-func decodeFile(file []byte, h header, area int) (img Image, err error) {
+// most area pixels, JPEG by the given decoder.
+func decodeFile(file []byte, h header, area int, decoder string) (img Image, err error) {
 	defer guard(&err)
+	if h.format == "jpeg" && decoder == JPEGTurbo {
+		if img, ok := decodeTurbo(file, h); ok {
+			if h.w*h.h > area {
+				img = shrink(h.w, h.h, rgbRows(img), area)
+			}
+			return upright(img, orientation(file, h.format)), nil
+		}
+	}
 	if h.format == "gif" {
 		file = keepTransparentColour(file)
 	}

@@ -22,20 +22,25 @@ import (
 // decodeBytes decodes a file as pictures does.
 func decodeBytes(file []byte, o Options) (Image, error) {
 	o = o.withDefaults()
+	decoder, err := jpegDecoder(o.JPEG)
+	if err != nil {
+		return Image{}, err
+	}
 	p := &pictures{limit: o.Area, maxPixels: o.MaxPixels}
 	h, err := p.readHeader(io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))))
 	if err != nil {
 		return Image{}, err
 	}
-	return decodeFile(file, h, o.Area)
+	return decodeFile(file, h, o.Area, decoder)
 }
 
 // TestGolden compares every kind of file with what Pillow makes of it
-// (testdata/make.py).
+// (testdata/make.py): libjpeg-turbo's pixels are the same exactly.
 func TestGolden(t *testing.T) {
 	type want struct {
 		W, H, Tolerance int
 		RGB             []byte
+		Decoder         string // the only one to compare, if not empty
 	}
 	text, err := os.ReadFile("testdata/golden.json")
 	if err != nil {
@@ -45,27 +50,40 @@ func TestGolden(t *testing.T) {
 	if err := json.Unmarshal(text, &golden); err != nil {
 		t.Fatal(err)
 	}
-	if len(golden) < 30 {
+	if len(golden) < 37 {
 		t.Fatalf("only %d golden pictures", len(golden))
 	}
+	compare := func(t *testing.T, name, decoder string, want want) {
+		file, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeBytes(file, Options{JPEG: decoder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.W != want.W || got.H != want.H || len(got.Pix) != len(want.RGB) {
+			t.Fatalf("%d x %d, want %d x %d", got.W, got.H, want.W, want.H)
+		}
+		for i := range got.Pix {
+			if d := int(got.Pix[i]) - int(want.RGB[i]); d > want.Tolerance || d < -want.Tolerance {
+				t.Fatalf("byte %d is %d, want %d within %d\ngot  %v\nwant %v", i, got.Pix[i], want.RGB[i], want.Tolerance, got.Pix, want.RGB)
+			}
+		}
+	}
 	for name, want := range golden {
-		t.Run(name, func(t *testing.T) {
-			file, err := os.ReadFile(filepath.Join("testdata", name))
-			if err != nil {
-				t.Fatal(err)
+		if want.Decoder != JPEGTurbo {
+			t.Run(name, func(t *testing.T) { compare(t, name, JPEGGo, want) })
+		}
+		if filepath.Ext(name) != ".jpg" {
+			continue
+		}
+		t.Run(name+" by libjpeg-turbo", func(t *testing.T) {
+			needTurbo(t)
+			if name != "cmyk.jpg" { // which image/jpeg decodes
+				want.Tolerance = 0
 			}
-			got, err := decodeBytes(file, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.W != want.W || got.H != want.H || len(got.Pix) != len(want.RGB) {
-				t.Fatalf("%d x %d, want %d x %d", got.W, got.H, want.W, want.H)
-			}
-			for i := range got.Pix {
-				if d := int(got.Pix[i]) - int(want.RGB[i]); d > want.Tolerance || d < -want.Tolerance {
-					t.Fatalf("byte %d is %d, want %d within %d\ngot  %v\nwant %v", i, got.Pix[i], want.RGB[i], want.Tolerance, got.Pix, want.RGB)
-				}
-			}
+			compare(t, name, JPEGTurbo, want)
 		})
 	}
 }

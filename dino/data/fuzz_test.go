@@ -23,9 +23,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		img, err := decodeBytes(file, Options{Area: 100, MaxPixels: 1 << 16})
-		if err == nil && (len(img.Pix) != 3*img.W*img.H || img.W*img.H > 100 || img.W < 1 || img.H < 1) {
-			t.Fatalf("%d x %d with %d bytes", img.W, img.H, len(img.Pix))
+		for _, decoder := range []string{JPEGGo, JPEGAuto} {
+			img, err := decodeBytes(file, Options{Area: 100, MaxPixels: 1 << 16, JPEG: decoder})
+			if err == nil && (len(img.Pix) != 3*img.W*img.H || img.W*img.H > 100 || img.W < 1 || img.H < 1) {
+				t.Fatalf("%s: %d x %d with %d bytes", decoder, img.W, img.H, len(img.Pix))
+			}
 		}
 	})
 }

@@ -22,6 +22,9 @@ type entry struct {
 	tar   io.ReaderAt
 	off   int64
 	size  int64
+
+	area   int // W*H after shrinking, as scanned
+	format string
 }
 
 // open returns the entry's bytes.
@@ -42,8 +45,9 @@ type pictures struct {
 	labels    []int
 	classes   []string
 	limit     int // Options.Area
-	area      int // the largest W*H after shrinking, as scanned
+	area      int // the largest of entries
 	maxPixels int
+	decoder   string              // of JPEG files
 	decoding  *semaphore.Weighted // pixels being decoded, at most maxPixels
 	closers   []io.Closer
 }
@@ -57,27 +61,37 @@ func newPictures(ctx context.Context, entries []entry, skipped []error, closers 
 		decoding: semaphore.NewWeighted(int64(o.MaxPixels)),
 		closers:  closers,
 	}
-	areas, errs := p.scan(ctx, entries, o)
+	var err error
+	if p.decoder, err = jpegDecoder(o.JPEG); err != nil {
+		p.Close()
+		return nil, err
+	}
+	errs := p.scan(ctx, entries, o)
 	if err := ctx.Err(); err != nil {
 		p.Close()
 		return nil, err
 	}
+	set := &Set{Source: p, Skipped: skipped}
 	for i, e := range entries {
 		if errs[i] != nil {
-			skipped = append(skipped, errs[i])
+			set.Skipped = append(set.Skipped, errs[i])
 			continue
 		}
 		p.entries = append(p.entries, e)
-		p.area = max(p.area, areas[i])
+		p.area = max(p.area, e.area)
+		if e.format == "jpeg" {
+			set.JPEG = p.decoder
+		}
 	}
 	p.classes, p.labels = label(p.entries)
-	return &Set{Source: p, Area: p.area, Skipped: skipped}, nil
+	set.Area = p.area
+	return set, nil
 }
 
-// scan reads every entry's header: the W*H that decoding it will give, or why
-// it cannot be read.
-func (p *pictures) scan(ctx context.Context, entries []entry, o Options) (areas []int, errs []error) {
-	areas, errs = make([]int, len(entries)), make([]error, len(entries))
+// scan reads every entry's header and notes what it says, or why it cannot be
+// read.
+func (p *pictures) scan(ctx context.Context, entries []entry, o Options) []error {
+	errs := make([]error, len(entries))
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
 	for range min(o.Workers, len(entries)) {
@@ -87,7 +101,7 @@ func (p *pictures) scan(ctx context.Context, entries []entry, o Options) (areas 
 				if i >= len(entries) {
 					return
 				}
-				areas[i], errs[i] = p.scanOne(&entries[i])
+				errs[i] = p.scanOne(&entries[i])
 				if n := int(done.Add(1)); o.Progress != nil && (n%1024 == 0 || n == len(entries)) {
 					o.Progress(n, len(entries))
 				}
@@ -95,21 +109,22 @@ func (p *pictures) scan(ctx context.Context, entries []entry, o Options) (areas 
 		})
 	}
 	wg.Wait()
-	return areas, errs
+	return errs
 }
 
-func (p *pictures) scanOne(e *entry) (area int, err error) {
+func (p *pictures) scanOne(e *entry) error {
 	r, c, err := e.open()
 	if err != nil {
-		return 0, named(e.name, err)
+		return named(e.name, err)
 	}
 	defer c.Close()
 	h, err := p.readHeader(r)
 	if err != nil {
-		return 0, named(e.name, err)
+		return named(e.name, err)
 	}
 	w, height := fit(h.w, h.h, p.limit)
-	return w * height, nil
+	e.area, e.format = w*height, h.format
+	return nil
 }
 
 // readHeader reads a picture's header and holds the file's length against it.
@@ -161,7 +176,7 @@ func (p *pictures) decode(ctx context.Context, e *entry) (Image, error) {
 	if _, err := io.ReadFull(r, file); err != nil {
 		return Image{}, damaged(err)
 	}
-	img, err := decodeFile(file, h, p.limit)
+	img, err := decodeFile(file, h, p.limit, p.decoder)
 	if err == nil && img.W*img.H > p.area {
 		err = fmt.Errorf("%d x %d pixels: it has grown since the set was opened, start again", img.W, img.H)
 	}
@@ -217,6 +232,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxPixels == 0 {
 		o.MaxPixels = 100_000_000
+	}
+	if o.JPEG == "" {
+		o.JPEG = JPEGAuto
 	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

@@ -33,6 +33,9 @@ type Set struct {
 	Source
 	// Area is the largest W*H that Decode returns: it sizes staging memory.
 	Area int
+	// JPEG is the decoder of the set's JPEG files, JPEGTurbo or JPEGGo; empty
+	// where it has none. Their pixels depend on it.
+	JPEG string
 	// Skipped says of every file that was left out which it is, why, and what
 	// would help.
 	Skipped []error
@@ -50,6 +53,8 @@ type Options struct {
 	// MaxPixels is the most pixels a file's header may claim (default 100
 	// million), and the most that are decoded at one time by all workers.
 	MaxPixels int
+	// JPEG is one of JPEGDecoders (default JPEGAuto).
+	JPEG string
 	// Workers read headers in parallel (default: one per CPU).
 	Workers int
 	// Progress, if set, is told now and then how many headers of how many have

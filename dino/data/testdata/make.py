@@ -25,7 +25,7 @@ def oriented(n):
 golden = {}
 
 
-def save(name, picture, tolerance=0, expect=None, **how):
+def save(name, picture, tolerance=0, expect=None, decoder="", **how):
     picture.save(name, **how)
     seen = Image.open(name)
     if seen.format == "TIFF":
@@ -35,6 +35,8 @@ def save(name, picture, tolerance=0, expect=None, **how):
     seen = expect or seen.convert("RGB")
     golden[name] = {"w": seen.width, "h": seen.height, "tolerance": tolerance,
                     "rgb": base64.b64encode(seen.tobytes()).decode()}
+    if decoder:
+        golden[name]["decoder"] = decoder
 
 
 jpeg = dict(quality=95, subsampling=0)
@@ -44,6 +46,13 @@ save("gray.jpg", rgb.convert("L"), 1, **jpeg)
 save("cmyk.jpg", rgb.convert("CMYK"), 2, **jpeg)
 for n in range(1, 9):
     save(f"orientation{n}.jpg", rgb, 2, exif=oriented(n), **jpeg)
+# Busy pictures of no whole number of blocks, of which only libjpeg-turbo makes what Pillow does.
+busy = Image.new("RGB", (35, 21))
+busy.putdata([(97 * x * y % 256, 53 * (x + 3 * y) % 256, 31 * (x * x + y) % 256) for y in range(21) for x in range(35)])
+for subsampling, ratio in enumerate(("444", "422", "420")):
+    save(f"{ratio}.jpg", busy, decoder="turbo", quality=80, subsampling=subsampling)
+    save(f"{ratio}-progressive.jpg", busy, decoder="turbo", quality=80, subsampling=subsampling, progressive=True)
+save("busy-gray.jpg", busy.convert("L"), decoder="turbo", quality=80)
 save("rgb.png", rgb)
 save("gray.png", rgb.convert("L"))
 save("bits.png", rgb.convert("1"))

@@ -1,20 +1,8 @@
 package vk
 
 /*
-#cgo linux LDFLAGS: -ldl
-#cgo freebsd LDFLAGS:
 #include <stdint.h>
 #include <stdlib.h>
-#ifdef _WIN32
-#include <windows.h>
-static void *openLibrary(const char *name) { return (void *)LoadLibraryA(name); }
-static void *librarySymbol(void *lib, const char *name) { return (void *)GetProcAddress((HMODULE)lib, name); }
-#else
-#include <dlfcn.h>
-static void *openLibrary(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
-static void *librarySymbol(void *lib, const char *name) { return dlsym(lib, name); }
-#endif
-
 typedef void *(*getProcAddr)(void *instance, const char *name);
 static void *instanceProc(void *get, uintptr_t instance, const char *name) {
 	return ((getProcAddr)get)((void *)instance, name);
@@ -31,6 +19,8 @@ import (
 	"unsafe"
 
 	vulkan "github.com/vulkan-go/vulkan"
+
+	"dino-vk/internal/dylib"
 )
 
 // ErrNoLoader means that no Vulkan loader library was found.
@@ -66,22 +56,12 @@ func Load() error {
 }
 
 func load(names []string) error {
-	var lib unsafe.Pointer
-	for _, name := range names {
-		c := C.CString(name)
-		lib = C.openLibrary(c)
-		C.free(unsafe.Pointer(c))
-		if lib != nil {
-			break
-		}
-	}
-	if lib == nil {
+	lib, ok := dylib.Open(names...)
+	if !ok {
 		return fmt.Errorf("%w: %s not found (on Debian and Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)",
 			ErrNoLoader, strings.Join(names, ", "))
 	}
-	c := C.CString("vkGetInstanceProcAddr")
-	defer C.free(unsafe.Pointer(c))
-	loader.get = C.librarySymbol(lib, c)
+	loader.get = lib.Symbol("vkGetInstanceProcAddr")
 	if loader.get == nil {
 		return fmt.Errorf("%w: the library has no vkGetInstanceProcAddr", ErrNoLoader)
 	}

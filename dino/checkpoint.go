@@ -25,13 +25,14 @@ var ErrOtherRun = errors.New("the output folder holds another run")
 // State is what a run needs, besides its tensors, to go on bit for bit. It
 // holds no time and no place, so equal runs write equal checkpoints.
 type State struct {
-	Step   int    `json:"step"`   // optimizer steps done
-	Epoch  int    `json:"epoch"`  // epoch of the next step
-	Images int    `json:"images"` // images of an epoch already trained on: the data position
-	Data   int    `json:"data"`   // images in the data, to notice that it changed
-	Names  string `json:"names"`  // digest of their names in order, for the same
-	Seed   uint64 `json:"seed"`   // key of all randomness, which is counter-based
-	Means  Means  `json:"means"`  // of the running epoch
+	Step   int    `json:"step"`           // optimizer steps done
+	Epoch  int    `json:"epoch"`          // epoch of the next step
+	Images int    `json:"images"`         // images of an epoch already trained on: the data position
+	Data   int    `json:"data"`           // images in the data, to notice that it changed
+	Names  string `json:"names"`          // digest of their names in order, for the same
+	JPEG   string `json:"jpeg,omitempty"` // decoder of the data's JPEG files; empty: go, or there are none
+	Seed   uint64 `json:"seed"`           // key of all randomness, which is counter-based
+	Means  Means  `json:"means"`          // of the running epoch
 
 	Config Config `json:"-"` // written beside it, without the neutral settings
 }

@@ -66,6 +66,7 @@ type Config struct {
 	// Run.
 	Data            string
 	MaxPixels       int
+	JPEG            string
 	Output          string
 	Device          string
 	NumWorkers      int

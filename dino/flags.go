@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"dino-vk/dino/data"
 	"dino-vk/resnet"
 )
 
@@ -136,6 +137,8 @@ var Flags = []Flag{
 		Usage: "images: a folder, list file, tar, CIFAR or IDX file, or the built-in set shapes", field: func(c *Config) any { return &c.Data }},
 	{Name: "max-pixels", Group: groupRun, Default: "89478485",
 		Usage: "images of more pixels are skipped unread", field: func(c *Config) any { return &c.MaxPixels }},
+	{Name: "jpeg", Group: groupRun, Default: data.JPEGAuto, Neutral: true, // the state holds the decoder itself
+		Usage: "decoder of JPEG files: turbo (libjpeg-turbo), go (slower, and not to the bit as Pillow's), or auto, which is turbo where it is installed", field: func(c *Config) any { return &c.JPEG }},
 	{Name: "output", Group: groupRun, Default: ".", Reference: "output_dir", Neutral: true,
 		Usage: "folder for checkpoints, config.yaml and log.txt", field: func(c *Config) any { return &c.Output }},
 	{Name: "device", Group: groupRun, Default: "", Neutral: true,

@@ -1,6 +1,7 @@
 package dino
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -52,6 +53,11 @@ func (o *output) resume(s *State) (*Checkpoint, error) {
 		ck.Close()
 		return nil, fmt.Errorf("%s: %w: it was on %d pictures, and %s has changed since: it holds %d; give it the same pictures, or use another --output",
 			o.dir, ErrOtherRun, old.Data, s.Config.Data, s.Data)
+	}
+	if was, is := cmp.Or(ck.State.JPEG, data.JPEGGo), cmp.Or(s.JPEG, data.JPEGGo); was != is {
+		ck.Close()
+		return nil, fmt.Errorf("%s: %w: its JPEG files were decoded by %s, whose pixels differ from those of %s; go on with --jpeg %s, or use another --output",
+			o.dir, ErrOtherRun, was, is, was)
 	}
 	config := s.Config
 	*s = ck.State

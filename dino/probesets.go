@@ -41,7 +41,7 @@ func openProbeSets(ctx context.Context, c Config, set *data.Set) (s *probeSets, 
 		if path == "" {
 			continue
 		}
-		opened, err := data.Open(ctx, path, data.Options{MaxPixels: c.MaxPixels, Workers: c.NumWorkers})
+		opened, err := data.Open(ctx, path, data.Options{MaxPixels: c.MaxPixels, JPEG: c.JPEG, Workers: c.NumWorkers})
 		if err != nil {
 			return s, fmt.Errorf("k-NN: %w", err)
 		}

@@ -2,6 +2,7 @@ package dino
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type camera struct {
 	n      int
 	prefix string
 	broken map[int]bool
+	jpeg   string // decoder
 }
 
 const cameraSide = 20
@@ -46,7 +48,9 @@ func (s camera) Decode(ctx context.Context, i int) (data.Image, error) {
 	return m, ctx.Err()
 }
 
-func pictureSet(s camera) *data.Set { return &data.Set{Source: s, Area: cameraSide * cameraSide} }
+func pictureSet(s camera) *data.Set {
+	return &data.Set{Source: s, Area: cameraSide * cameraSide, JPEG: s.jpeg}
+}
 
 // runSettings are a run of two epochs of five steps that takes a moment.
 func runSettings(t *testing.T) Config {
@@ -278,6 +282,39 @@ func TestInterruptedMeasurement(t *testing.T) {
 		parts.MaxSteps = 0
 		run(t, parts)
 		sameRun(t, whole.Output, parts.Output)
+	}
+}
+
+// TestOtherDecoder: a run does not go on with pixels of another JPEG decoder
+// unnoticed.
+func TestOtherDecoder(t *testing.T) {
+	for _, test := range []struct {
+		old, now string
+		refused  bool
+	}{
+		{data.JPEGTurbo, data.JPEGTurbo, false}, {data.JPEGTurbo, data.JPEGGo, true}, {data.JPEGGo, data.JPEGTurbo, true},
+		{"", "", false}, {"", data.JPEGGo, false}, {"", data.JPEGTurbo, true},
+	} {
+		c := runSettings(t)
+		c.MaxSteps, c.KNNEvery = 1, 0
+		if err := tryRun(t, t.Context(), c, camera{n: runPictures, jpeg: test.old}, &observed{}); err != nil {
+			t.Fatal(err)
+		}
+		before := latest(t, c)
+		c.MaxSteps = 2
+		err := tryRun(t, t.Context(), c, camera{n: runPictures, jpeg: test.now}, &observed{})
+		if !test.refused {
+			if err != nil {
+				t.Errorf("%q, then %q: %v", test.old, test.now, err)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "go on with --jpeg "+cmp.Or(test.old, data.JPEGGo)) {
+			t.Errorf("%q, then %q: %v", test.old, test.now, err)
+		}
+		if !bytes.Equal(before, latest(t, c)) {
+			t.Errorf("%q, then %q: the refused run changed the checkpoint", test.old, test.now)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if err := readable(ctx, t.set); err != nil {
 		return err
 	}
-	t.state = State{Data: t.set.Len(), Names: digest(t.set), Seed: t.config.Seed, Config: t.config}
+	t.state = State{Data: t.set.Len(), Names: digest(t.set), JPEG: t.set.JPEG, Seed: t.config.Seed, Config: t.config}
 	if t.measured, err = openProbeSets(ctx, t.config, t.set); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"dino-vk/dino/data"
 	"dino-vk/resnet"
 )
 
@@ -21,6 +22,7 @@ func (c Config) Validate() error {
 		v.atLeast(name, 0)
 	}
 	v.atLeast("max-pixels", 1)
+	v.require(slices.Contains(data.JPEGDecoders(), c.JPEG), "jpeg", "unknown; use one of %s", strings.Join(data.JPEGDecoders(), ", "))
 	return errors.Join(v.errs...)
 }
 

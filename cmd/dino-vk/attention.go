@@ -113,7 +113,7 @@ func namedPictures(c *cli.Context) (*data.Set, error) {
 	case len(files) == 1: // may be a folder, too
 		return openPictures(c, files[0])
 	}
-	set, err := data.OpenFiles(c.Context, files, data.Options{Workers: c.Int("num-workers")})
+	set, err := data.OpenFiles(c.Context, files, pictureOptions(c))
 	if err == nil {
 		reportSkipped(c.App.ErrWriter, set.Skipped)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"dino-vk/dino"
+	"dino-vk/dino/data"
 	"dino-vk/resnet"
 )
 
@@ -166,6 +167,8 @@ func flagValues(name string) []string {
 		return recipeNames()
 	case "optimizer":
 		return dino.Optimizers()
+	case "jpeg":
+		return data.JPEGDecoders()
 	}
 	return nil
 }

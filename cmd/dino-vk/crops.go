@@ -43,7 +43,7 @@ func cropsCommand() *cli.Command {
 // cropSetting chooses the settings of training that matter to its crops.
 func cropSetting(f dino.Flag) bool {
 	switch f.Name {
-	case "seed", "data", "max-pixels", "device", "num-workers":
+	case "seed", "data", "max-pixels", "jpeg", "device", "num-workers":
 		return true
 	}
 	return f.Group == "crops"

@@ -37,11 +37,11 @@ func TestInspect(t *testing.T) {
 		want string // up to what is left out, which is checked by itself
 		left []string
 	}{
-		{nil, "ROOT: 5 pictures in 2 classes\nsizes: smallest 7 x 5, median 20 x 17, largest 20 x 17\n" +
-			"formats:\n       4  png\n       1  jpeg\nclasses:\n       2  cat\n       2  dog\n       1  (no class)\nleft out: 2\n",
+		{[]string{"--jpeg", "go"}, "ROOT: 5 pictures in 2 classes\nsizes: smallest 7 x 5, median 20 x 17, largest 20 x 17\n" +
+			"formats:\n       4  png\n       1  jpeg\nJPEG decoder: go\nclasses:\n       2  cat\n       2  dog\n       1  (no class)\nleft out: 2\n",
 			[]string{"cat/empty.png", "dog/text.jpg"}},
-		{[]string{"--decode"}, "ROOT: 4 pictures in 2 classes\nsizes: smallest 7 x 5, median 20 x 17, largest 20 x 17\n" +
-			"formats:\n       3  png\n       1  jpeg\nclasses:\n       2  cat\n       1  dog\n       1  (no class)\nleft out: 3\n",
+		{[]string{"--jpeg", "go", "--decode"}, "ROOT: 4 pictures in 2 classes\nsizes: smallest 7 x 5, median 20 x 17, largest 20 x 17\n" +
+			"formats:\n       3  png\n       1  jpeg\nJPEG decoder: go\nclasses:\n       2  cat\n       1  dog\n       1  (no class)\nleft out: 3\n",
 			[]string{"cat/empty.png", "dog/text.jpg", "dog/cut.png"}},
 	} {
 		out, _, err := execute(t, append([]string{"data", "inspect", "--data", root}, c.args...)...)

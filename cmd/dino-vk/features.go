@@ -27,6 +27,7 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "image-size", Usage: "side in pixels at which pictures are seen; 0 is that of the training"},
 		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		&cli.IntFlag{Name: "batch-size", Value: 64, Usage: "pictures on the device at a time"},
+		&cli.StringFlag{Name: "jpeg", Value: data.JPEGAuto, Usage: "`NAME` of the decoder of JPEG files: " + strings.Join(data.JPEGDecoders(), ", ")},
 		&cli.IntFlag{Name: "num-workers", Usage: "goroutines that decode pictures; 0 is one per core"},
 	}
 }
@@ -81,9 +82,14 @@ func workers(n int) int {
 	return runtime.NumCPU()
 }
 
+// pictureOptions are what modelFlags say of opening pictures.
+func pictureOptions(c *cli.Context) data.Options {
+	return data.Options{JPEG: c.String("jpeg"), Workers: c.Int("num-workers")}
+}
+
 // openPictures opens a set of pictures for evaluation.
 func openPictures(c *cli.Context, path string) (*data.Set, error) {
-	set, err := data.Open(c.Context, path, data.Options{Workers: c.Int("num-workers")})
+	set, err := data.Open(c.Context, path, pictureOptions(c))
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (s setting) placeholder() string {
 	case bool:
 		return "[=false]"
 	}
-	if slices.Contains([]string{"arch", "optimizer", "device"}, s.name) {
+	if slices.Contains([]string{"arch", "optimizer", "jpeg", "device"}, s.name) {
 		return "NAME"
 	}
 	return "PATH"

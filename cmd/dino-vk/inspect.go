@@ -21,7 +21,7 @@ func inspectCommand() *cli.Command {
 		Name:  "inspect",
 		Usage: "count pictures, classes, sizes, and what can't be read",
 		Flags: append(configFlags(&flags, func(f dino.Flag) bool {
-			return slices.Contains([]string{"data", "max-pixels", "num-workers"}, f.Name)
+			return slices.Contains([]string{"data", "max-pixels", "jpeg", "num-workers"}, f.Name)
 		}), &cli.BoolFlag{Name: "decode", Usage: "decode every picture, not only its header, to find damaged ones"}),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -53,6 +53,7 @@ type summary struct {
 	classes   []count
 	unlabeled int
 	sizes     []data.Header // the readable ones, rising in pixels
+	decoder   string        // of JPEG files, empty without any
 	skipped   []error
 }
 
@@ -87,7 +88,7 @@ func survey(ctx context.Context, set *data.Set, workers int, decode bool) (*summ
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	s := &summary{skipped: set.Skipped}
+	s := &summary{skipped: set.Skipped, decoder: set.JPEG}
 	formats, classes := map[string]int{}, make([]int, len(set.Classes()))
 	for i, h := range headers {
 		if errs[i] != nil {
@@ -136,6 +137,9 @@ func (s *summary) print(w io.Writer, name string) {
 		}
 	}
 	section("formats", s.formats)
+	if s.decoder != "" {
+		fmt.Fprintf(w, "JPEG decoder: %s\n", s.decoder)
+	}
 	if s.unlabeled > 0 && len(s.classes) > 0 {
 		s.classes = append(s.classes, count{"(no class)", s.unlabeled})
 	}

@@ -55,7 +55,11 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	fmt.Fprintf(w, "%s: %d pictures; %s; %s of device memory\n", config.Data, set.Len(), dev.Info().Name, gpu.FormatBytes(t.Memory()))
+	pictures := fmt.Sprintf("%d pictures", set.Len())
+	if set.JPEG != "" {
+		pictures += ", JPEG decoder " + set.JPEG
+	}
+	fmt.Fprintf(w, "%s: %s; %s; %s of device memory\n", config.Data, pictures, dev.Info().Name, gpu.FormatBytes(t.Memory()))
 	if n := t.Done(); n >= t.Steps() {
 		fmt.Fprintf(w, "nothing left to do after step %d of %d\n", n, t.Steps())
 	} else if n > 0 {
@@ -81,7 +85,7 @@ func openSet(c *cli.Context, config dino.Config) (*data.Set, error) {
 	if config.Data == "" {
 		return nil, usagef(c, "--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
 	}
-	return data.Open(c.Context, config.Data, data.Options{MaxPixels: config.MaxPixels, Workers: config.NumWorkers})
+	return data.Open(c.Context, config.Data, data.Options{MaxPixels: config.MaxPixels, JPEG: config.JPEG, Workers: config.NumWorkers})
 }
 
 // openData opens the pictures of --data and says what was left out.

@@ -32,7 +32,7 @@ func jpegDecoder(name string) (string, error) {
 		return JPEGGo, nil
 	case JPEGTurbo:
 		if err := turbojpeg.Load(); err != nil {
-			return "", fmt.Errorf("JPEG decoder %s: %w; or use %s", name, err, JPEGGo)
+			return "", fmt.Errorf("JPEG decoder %s: %w; or use the decoder %s", name, err, JPEGGo)
 		}
 		return JPEGTurbo, nil
 	case JPEGAuto:

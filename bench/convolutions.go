@@ -23,7 +23,7 @@ func (s sizes) convolutions() []operation {
 	} {
 		list = append(list, s.convolution(l))
 	}
-	return append(list, s.maxPool(), s.avgPool())
+	return append(list, s.batchNorm(4, 64, false), s.batchNorm(4, 256, true), s.maxPool(), s.avgPool())
 }
 
 // side is that of a map of 1/scale of the global crops' side.
@@ -43,6 +43,29 @@ func (s sizes) convolution(l layer) operation {
 			x = r.leaf(n, side, side, l.in)
 		}
 		r.differentiate(op.Conv2D(r.tape, x, r.leaf(l.out, l.in, l.kernel, l.kernel), l.stride, pad))
+	}}
+}
+
+// batchNorm is one with ReLU, after the sum with a residual or without, on maps
+// of 1/scale of the image's side.
+func (s sizes) batchNorm(scale, channels int, residual bool) operation {
+	n, side := 2*s.BatchSize, s.side(scale)
+	name := "batch norm + ReLU"
+	if residual {
+		name = "batch norm + residual + ReLU"
+	}
+	forward, backward := batchNormWork(n*side*side, channels, residual)
+	return operation{name, fmt.Sprintf("(%d, %d, %d, %d)", n, side, side, channels), 0, forward, backward, func(r *recorder) {
+		w := op.BatchNormWeights{
+			Weight: r.leaf(channels), Bias: r.leaf(channels),
+			Mean: r.input(channels), Var: r.input(channels), Batches: r.input(),
+		}
+		x := r.leaf(n, side, side, channels)
+		if residual {
+			r.differentiate(op.BatchNormAddReLU(r.tape, x, w, r.leaf(n, side, side, channels), true))
+		} else {
+			r.differentiate(op.BatchNormReLU(r.tape, x, w, true))
+		}
 	}}
 }
 

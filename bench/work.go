@@ -69,3 +69,18 @@ func convolutionWork(n, side, out, in, channels, kernel int, dx bool) (forward, 
 	}
 	return forward, backward
 }
+
+// batchNormWork is the work of batch norm and ReLU in training. Every pass over
+// the maps but the first must wait for sums over all of them, so they are read
+// twice each way. With a residual y tells the ReLU's slope, and the residual's
+// gradient is written.
+func batchNormWork(rows, width int, residual bool) (forward, backward work) {
+	x, stats, params := rows*width, 4*width, 2*width
+	forward = traffic(2*x, x, stats, params)
+	backward = traffic(2*x, 2*x, x, stats, 2*params)
+	if residual {
+		forward = forward.plus(traffic(x))
+		backward = backward.plus(traffic(2 * x))
+	}
+	return forward, backward
+}

@@ -59,6 +59,8 @@ func TestWork(t *testing.T) {
 			[2]work{{2 * 2 * 37 * 8, 4 * (11*24 + 11*8 + 22)}, {5 * 2 * 37 * 8, 4 * (2*11*24 + 2*11*8 + 22)}}},
 		// 2 images of 5 x 5 x 3 to 3 x 3 x 4 by 3 x 3: 150, 72 and 108 elements.
 		{"convolution", pair(convolutionWork(2, 5, 3, 3, 4, 3, true)), [2]work{{2 * 72 * 27, 4 * (150 + 108 + 72)}, {4 * 72 * 27, 4 * (72 + 150 + 108 + 108 + 150)}}},
+		{"batch norm", pair(batchNormWork(3, 4, false)), [2]work{{0, 4 * (24 + 12 + 16 + 8)}, {0, 4 * (24 + 24 + 12 + 16 + 16)}}},
+		{"batch norm with a residual", pair(batchNormWork(3, 4, true)), [2]work{{0, 4 * (24 + 24 + 16 + 8)}, {0, 4 * (24 + 24 + 36 + 16 + 16)}}},
 		{"layer norm", pair(layerNormWork(3, 4)), [2]work{{0, 4 * (12 + 12 + 6 + 8)}, {0, 4 * (36 + 6 + 4 + 8)}}},
 	} {
 		if c.got != c.want {

@@ -14,7 +14,7 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	t := op.NewTape(g)
 	s.leaves(t, !first)
 	if first {
-		s.statistics.Begin(g)
+		s.statistics.Begin(g) // batch norm's, which both networks move
 	}
 
 	// x1, x2 = augment(x), augment(x), xl = augment(x) …, the local views

@@ -24,7 +24,7 @@ const (
 
 // BatchNormWeights are the tensors of a batch norm of C channels: weight gamma
 // and bias beta (C), running mean and variance (C), and the number of batches
-// that these have seen, a float32 without axes.
+// that these have seen, a float32 without axes that stops counting at 2^24.
 type BatchNormWeights struct{ Weight, Bias, Mean, Var, Batches *gpu.Tensor }
 
 // BatchNormParams lists the tensors of a batch norm by PyTorch's names.

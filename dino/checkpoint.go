@@ -33,6 +33,8 @@ type State struct {
 	JPEG   string `json:"jpeg,omitempty"` // decoder of the data's JPEG files; empty: go, or there are none
 	Seed   uint64 `json:"seed"`           // key of all randomness, which is counter-based
 	Means  Means  `json:"means"`          // of the running epoch
+	// Updates are the optimizer's counts at the import of a run.
+	Updates Updates `json:"updates,omitzero"`
 
 	Config Config `json:"-"` // written beside it, without the neutral settings
 }
@@ -128,6 +130,9 @@ func readState(metadata map[string]string) (State, error) {
 	}
 	if s.Step < 0 || s.Epoch < 0 || s.Images < 0 || s.Data < 0 || s.Epoch > s.Config.Epochs || s.Seed != s.Config.Seed {
 		return State{}, fmt.Errorf("impossible state %s", metadata["state"])
+	}
+	if u := s.Updates; u.Step < 0 || u.Step > s.Step || u.All < 0 || u.LastLayer < 0 {
+		return State{}, fmt.Errorf("impossible updates %+v", u)
 	}
 	return s, nil
 }

@@ -135,7 +135,26 @@ type trajectoryRun struct {
 	batch, batches int // images of a micro-batch, micro-batches of a step
 }
 
+// start prepares a variant from the reference's weights.
 func (r trajectory) start(t *testing.T, name string, accumulate int) *trajectoryRun {
+	t.Helper()
+	run := r.prepare(t, r.config(t, name, accumulate))
+	init := r.file(t, name+".init")
+	states := run.states()
+	for _, x := range init.Tensors() {
+		s, ok := states[x.Name]
+		if !ok || s.Len() != x.Len() {
+			t.Fatalf("the set has %s %v, the step %v", x.Name, x.Shape, s)
+		}
+		if err := run.step.store.WriteF32(s, init.F32(t, x.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return run
+}
+
+// prepare gives the step of a variant its memory; the weights are of its seed.
+func (r trajectory) prepare(t *testing.T, config Config) *trajectoryRun {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -143,9 +162,9 @@ func (r trajectory) start(t *testing.T, name string, accumulate int) *trajectory
 			t.Fatal(err)
 		}
 	}
-	dev, config, store := gputest.Open(t), r.config(t, name, accumulate), gpu.NewStore()
+	dev, store := gputest.Open(t), gpu.NewStore()
 	run := &trajectoryRun{
-		t: t, schedule: NewSchedule(config, r.StepsPerEpoch), batch: config.BatchSize, batches: accumulate,
+		t: t, schedule: NewSchedule(config, r.StepsPerEpoch), batch: config.BatchSize, batches: config.Accumulate,
 		global: r.crops(t, "global"), local: r.crops(t, "local"),
 	}
 	run.views.Globals = store.New("globals", gpu.F32, 2*run.batch, 3, r.Img, r.Img)
@@ -162,15 +181,6 @@ func (r trajectory) start(t *testing.T, name string, accumulate int) *trajectory
 	must(err)
 	t.Cleanup(step.Close)
 	must(step.Start(programs))
-	init := r.file(t, name+".init")
-	states := run.states()
-	for _, x := range init.Tensors() {
-		s, ok := states[x.Name]
-		if !ok || s.Len() != x.Len() {
-			t.Fatalf("the set has %s %v, the step %v", x.Name, x.Shape, s)
-		}
-		must(store.WriteF32(s, init.F32(t, x.Name)))
-	}
 	return run
 }
 

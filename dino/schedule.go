@@ -65,8 +65,18 @@ type Schedule struct {
 	Temp                      TeacherTemp
 	EpochSteps                int // optimizer steps of one epoch
 	FrozenSteps               int // first steps, in which the last layer stays fixed
+	Updates                   Updates
 
 	config Config
+}
+
+// Updates are AdamW's counts of its updates at a step, where they do not follow
+// from the step alone: in a run that was taken over. The zero Updates are those
+// of a run from its beginning.
+type Updates struct {
+	Step      int `json:"step"`       // steps of the schedule done by then
+	All       int `json:"all"`        // updates of the weights by then
+	LastLayer int `json:"last_layer"` // updates of the head's last layer
 }
 
 // NewSchedule returns the schedule of a run whose epochs have epochSteps
@@ -109,8 +119,8 @@ func (s Schedule) Params(i int) op.StepParams {
 		Beta1Rest:           1 - adamBeta1,
 		Beta2Rest:           1 - adamBeta2,
 		Eps:                 adamEps,
-		Bias1:               adamBias(adamBeta1, i+1),
-		Bias2:               adamBias(adamBeta2, i+1),
+		Bias1:               adamBias(adamBeta1, s.Updates.All+i+1-s.Updates.Step),
+		Bias2:               adamBias(adamBeta2, s.Updates.All+i+1-s.Updates.Step),
 		LossScale:           float32(1 / (float64(c.Pairs()) * float64(c.GlobalBatch()))),
 		SeedLo:              uint32(c.Seed),
 		SeedHi:              uint32(c.Seed >> 32),
@@ -119,7 +129,7 @@ func (s Schedule) Params(i int) op.StepParams {
 	}
 	// A frozen layer takes no part in a step, so its own count starts later.
 	// While it is frozen the corrections are not used, but they stay finite.
-	last := max(i+1-s.FrozenSteps, 1)
+	last := max(s.Updates.LastLayer+i+1-max(s.Updates.Step, s.FrozenSteps), 1)
 	p.Bias1Last, p.Bias2Last = adamBias(adamBeta1, last), adamBias(adamBeta2, last)
 	if i < s.FrozenSteps {
 		p.FreezeLast = 1

@@ -114,6 +114,7 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	}
 	if ck != nil {
 		defer ck.Close()
+		t.schedule.Updates = t.state.Updates
 	}
 	if err := t.fit(t.dev.Available() + gpu.StagingBytes); err != nil {
 		return err

@@ -12,13 +12,19 @@ import (
 	"dino-vk/dino"
 )
 
-// configFlags makes the command line's flags from the settings that keep
-// chooses from the table.
+// configFlags are the settings that keep chooses from the table, and where
+// others come from.
 func configFlags(c *dino.Config, keep func(dino.Flag) bool) []cli.Flag {
-	list := []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "recipe", Category: "run", Usage: "`NAME` of a recipe, see dino-vk recipes; the file of --config and flags win over it"},
 		&cli.PathFlag{Name: "config", Category: "run", Usage: "YAML `FILE` of settings, such as a run's config.yaml; flags win over it"},
-	}
+	}, settingFlags(c, keep)...)
+}
+
+// settingFlags makes the command line's flags from the settings that keep
+// chooses from the table.
+func settingFlags(c *dino.Config, keep func(dino.Flag) bool) []cli.Flag {
+	var list []cli.Flag
 	for _, f := range dino.Flags {
 		if !keep(f) {
 			continue
@@ -107,15 +113,20 @@ func mergeConfig(c *cli.Context, flags dino.Config, images int) (dino.Config, er
 		if err := config.MergeYAML(text); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		for _, f := range dino.Flags {
-			if c.IsSet(f.Name) && isSetting(c, f.Name) {
-				if err := f.Value(config).Set(f.Value(&flags).String()); err != nil {
-					return err
-				}
+		return setFlags(c, flags, config)
+	})
+}
+
+// setFlags takes over the settings that flags on the command line give.
+func setFlags(c *cli.Context, flags dino.Config, config *dino.Config) error {
+	for _, f := range dino.Flags {
+		if c.IsSet(f.Name) && isSetting(c, f.Name) {
+			if err := f.Value(config).Set(f.Value(&flags).String()); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func recipeNames() []string {

@@ -24,7 +24,7 @@ func program(args []string, stdout io.Writer) int {
 	context.AfterFunc(ctx, stop)
 	a := app()
 	a.Writer = stdout
-	err := a.RunContext(ctx, joinSwitches(args))
+	err := a.RunContext(ctx, joinSwitches(fileFirst(args)))
 	switch {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
@@ -45,6 +45,7 @@ func app() *cli.App {
 			"  dino-vk attention --checkpoint run --data photos/ --output run/attention",
 		Commands: []*cli.Command{
 			trainCommand(),
+			importCommand(),
 			recipesCommand(),
 			evalCommand(),
 			featuresCommand(),

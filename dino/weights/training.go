@@ -3,6 +3,7 @@ package weights
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dino-vk/dino/pth"
@@ -122,18 +123,21 @@ func IsBuffer(name string) bool {
 }
 
 // Moment is a tensor of a parameter's optimizer state: "exp_avg" and
-// "exp_avg_sq" of AdamW, "momentum_buffer" of SGD, "mu" of LARS. It is nil
-// where the parameter was never updated.
-func (t *Training) Moment(param, key string) *Tensor {
+// "exp_avg_sq" of AdamW, "momentum_buffer" of SGD, "mu" of LARS. It is nil where
+// the parameter was never updated, and an error if its shape is another.
+func (t *Training) Moment(param, key string, shape []int) (*Tensor, error) {
 	d := t.states[param]
-	if d == nil {
-		return nil
+	if d == nil || d.Get(key) == nil {
+		return nil, nil
 	}
 	x, ok := d.Get(key).(*pth.Tensor)
 	if !ok {
-		return nil
+		return nil, fmt.Errorf("optimizer: %s of %q is no tensor", key, param)
 	}
-	return tensorOf(param+" "+key, x)
+	if !slices.Equal(x.Shape, shape) || decoders[x.Type] == nil {
+		return nil, fmt.Errorf("optimizer: %s of tensor %q is %s %v, the model needs floats %v", key, param, x.Type, x.Shape, shape)
+	}
+	return tensorOf(param+" "+key, x), nil
 }
 
 // Steps is how often AdamW updated the parameter.

@@ -149,16 +149,6 @@ type Want struct {
 // Check compares the checkpoint's tensors with all that a model expects and
 // reports every missing, unknown and misshapen one.
 func (c *Checkpoint) Check(wants []Want) error {
-	return c.check(wants, func(string) bool { return true })
-}
-
-// CheckPrefix is Check for the tensors whose names begin with prefix; others
-// are left aside.
-func (c *Checkpoint) CheckPrefix(prefix string, wants []Want) error {
-	return c.check(wants, func(name string) bool { return strings.HasPrefix(name, prefix) })
-}
-
-func (c *Checkpoint) check(wants []Want, mine func(name string) bool) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, w := range wants {
@@ -172,7 +162,7 @@ func (c *Checkpoint) check(wants []Want, mine func(name string) bool) error {
 		}
 	}
 	for _, t := range c.file.Tensors {
-		if mine(t.Name) && !known[t.Name] {
+		if !known[t.Name] {
 			errs = append(errs, fmt.Errorf("tensor %q %v is not part of the model", t.Name, t.Shape))
 		}
 	}

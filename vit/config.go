@@ -9,8 +9,8 @@ import (
 // Eps is the epsilon of every layer norm.
 const Eps = 1e-6
 
-// mlpRatio is the width of a block's hidden layer over the model's.
-const mlpRatio = 4
+// MLPRatio is the width of a block's hidden layer over the model's.
+const MLPRatio = 4
 
 // Config is the shape of a Vision Transformer.
 type Config struct {
@@ -63,8 +63,8 @@ func (c Config) Params() []op.Param {
 		linear(block+"attn.qkv", d, 3*d)
 		linear(block+"attn.proj", d, d)
 		norm(block + "norm2")
-		linear(block+"mlp.fc1", d, mlpRatio*d)
-		linear(block+"mlp.fc2", mlpRatio*d, d)
+		linear(block+"mlp.fc1", d, MLPRatio*d)
+		linear(block+"mlp.fc2", MLPRatio*d, d)
 	}
 	norm("norm")
 	return list

@@ -18,18 +18,24 @@ import (
 	"dino-vk/gpu"
 )
 
-// modelFlags name a trained network and how pictures are shown to it.
-func modelFlags() []cli.Flag {
+// networkFlags name a network.
+func networkFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.PathFlag{Name: "checkpoint", Usage: "`FILE` of weights: a run's folder or checkpoint, the reference's, or a backbone of timm, torchvision or Hugging Face (.pth, .bin, .safetensors)"},
 		&cli.StringFlag{Name: "network", Value: "teacher", Usage: "`NAME` of the one to take: teacher or student"},
 		&cli.IntFlag{Name: "heads", Usage: "attention heads, where the file does not tell them"},
+	}
+}
+
+// modelFlags name a network and how pictures are shown to it.
+func modelFlags() []cli.Flag {
+	return append(networkFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "image-size", Usage: "side in pixels at which pictures are seen; 0 is that of the training"},
 		&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		&cli.IntFlag{Name: "batch-size", Value: 64, Usage: "pictures on the device at a time"},
 		&cli.StringFlag{Name: "jpeg", Value: data.JPEGAuto, Usage: "`NAME` of the decoder of JPEG files: " + strings.Join(data.JPEGDecoders(), ", ")},
 		&cli.IntFlag{Name: "num-workers", Usage: "goroutines that decode pictures; 0 is one per core"},
-	}
+	}...)
 }
 
 // model is the network that --checkpoint and --network name.

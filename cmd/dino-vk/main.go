@@ -50,6 +50,7 @@ func app() *cli.App {
 			evalCommand(),
 			featuresCommand(),
 			attentionCommand(),
+			exportCommand(),
 			dataCommand(),
 			benchCommand(),
 			devicesCommand(),

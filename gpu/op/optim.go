@@ -30,8 +30,8 @@ const (
 // Rules lists all rules.
 var Rules = []Rule{AdamW, SGD, LARS}
 
-// larsEta is LARS's trust coefficient.
-const larsEta = 0.001
+// LARSEta is LARS's trust coefficient.
+const LARSEta = 0.001
 
 // Optimizer moves the weights by a rule, with clipping by tensor, fused with the
 // moving average that is the teacher (arXiv 2104.14294, algorithm 1).
@@ -160,6 +160,6 @@ func (o *Optimizer) rates(g *gpu.Graph, params, norms *gpu.Tensor) *gpu.Tensor {
 	g.Dispatch(g.Pick(optimLARSRates, nil), grid(g, n, 1), struct {
 		Count uint32
 		Eta   float32
-	}{uint32(n), larsEta}, squares, o.segments, rates)
+	}{uint32(n), LARSEta}, squares, o.segments, rates)
 	return rates
 }

@@ -27,12 +27,12 @@ type exportFormat struct {
 
 // exportFormats are the formats of dino-vk export.
 var exportFormats = []exportFormat{
-	{"safetensors", "the backbone under the reference's names, which timm and, for ResNets, torchvision share", ".safetensors", inFile((*dino.Model).WriteBackbone)},
-	{"pth", "the backbone as the reference releases it, for torch.load", ".pth", inFile((*dino.Model).WritePickled)},
-	{"checkpoint", "a run as the reference's trainer saves it (.pth), which goes on with it", "", exportRun},
-	{"timm", "the backbone in a folder for timm (local-dir:)", "", exportTIMM},
-	{"huggingface", "a ViT in a folder for Hugging Face transformers (ViTModel)", "", exportHuggingFace},
-	{"onnx", "the backbone for one image size and any batch: CLS and patch features", ".onnx", exportONNX},
+	{"safetensors", "backbone under the reference's names, which are timm's and torchvision's", ".safetensors", inFile((*dino.Model).WriteBackbone)},
+	{"pth", "backbone as the reference releases it, for torch.load", ".pth", inFile((*dino.Model).WritePickled)},
+	{"checkpoint", "run as the reference's trainer saves it (.pth) and goes on with it", "", exportRun},
+	{"timm", "backbone in a folder for timm (local-dir:)", "", exportTIMM},
+	{"huggingface", "ViT in a folder for Hugging Face transformers (ViTModel)", "", exportHuggingFace},
+	{"onnx", "backbone for one image size and any batch", ".onnx", exportONNX},
 }
 
 func exportCommand() *cli.Command {

@@ -79,12 +79,12 @@ type scene struct {
 // distribution for every class.
 func newScene(d *dice, class int) *scene {
 	s := &scene{pattern: patterns[class].at}
-	s.radius = d.uniform(0.28, 0.41)
+	s.radius = d.uniform(0.26, 0.38)
 	margin := float64(0.8 * s.radius)
 	s.center = vec{d.uniform(margin, 1-margin), d.uniform(margin, 1-margin)}
 	s.outline = outlines[d.next()%uint64(len(outlines))]
-	s.period = d.uniform(0.094, 0.188)
-	tilt := vec{1, d.around(0.36)}
+	s.period = d.uniform(0.09, 0.18)
+	tilt := vec{1, d.around(0.4)}
 	s.slope = vec{tilt.x / tilt.length(), tilt.y / tilt.length()}
 	s.shift = vec{d.around(s.period), d.around(s.period)}
 	s.mirror = d.next()%2 == 0

@@ -33,9 +33,9 @@ func TestShapesAreTheSameEverywhere(t *testing.T) {
 		seed  uint64
 		want  string
 	}{
-		{"train", 32, 0, "0664bbaada2e8962"},
-		{"test", 32, 0, "4827fe9c85511f05"},
-		{"train", 65, 1<<64 - 1, "cda62735193e6d75"},
+		{"train", 32, 0, "5c53039ddfc95301"},
+		{"test", 32, 0, "4725993cbc9b8010"},
+		{"train", 65, 1<<64 - 1, "56f5f82b01b4213a"},
 	} {
 		h := sha256.New()
 		for _, im := range allOf(t, NewShapes(c.split, 48, c.size, c.seed)) {
@@ -127,9 +127,9 @@ func TestShapesClassIsIndependentOfTheRest(t *testing.T) {
 }
 
 // Raw pixels must not give the classes away: k-NN (k = 20, votes
-// exp(cosine/0.07)) on pixels about mid-gray is wrong more often than right.
+// exp(cosine/0.07)) on pixels about mid-gray is wrong for three in five.
 func TestShapesAreHardForRawPixels(t *testing.T) {
-	const train, test, k, most = 512, 256, 20, 50
+	const train, test, k, most = 512, 256, 20, 40
 	centered := func(split string, n int) (Source, [][]float64) {
 		src := NewShapes(split, n, 32, 0)
 		rows := make([][]float64, n)

@@ -31,8 +31,13 @@ func TestPyTorch(t *testing.T) {
 	}
 	defer script.close()
 	for name, change := range map[string]func(*dino.Config){
-		"local crops":     func(*dino.Config) {},
-		"two crops, free": func(c *dino.Config) { c.LocalCropsNumber, c.NormLastLayer, c.HeadLayers = 0, false, 1 },
+		"local crops": func(*dino.Config) {},
+		"ResNet of basic blocks, batch norm in the head": func(c *dino.Config) {
+			*c = convNet(*c, "resnet18", "cifar")
+			c.UseBNInHead = true
+		},
+		"ResNet of bottlenecks": func(c *dino.Config) { *c = convNet(*c, "resnet50", "imagenet") },
+		"two crops, free":       func(c *dino.Config) { c.LocalCropsNumber, c.NormLastLayer, c.HeadLayers = 0, false, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := tiny().Config
@@ -61,4 +66,14 @@ func TestPyTorch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// convNet is the training with a narrow ResNet in place of the ViT, on larger
+// crops.
+func convNet(c dino.Config, arch, stem string) dino.Config {
+	d := dino.DefaultConfig()
+	c.Arch, c.Stem, c.Width = arch, stem, 4
+	c.Dim, c.Depth, c.Heads, c.PatchSize = d.Dim, d.Depth, d.Heads, d.PatchSize
+	c.BatchSize, c.ImageSize, c.LocalSize = 6, 48, 24
+	return c
 }

@@ -35,16 +35,18 @@ def read(path):
 
 
 class Network:
-    """A Vision Transformer with DINO's head, on weights by name."""
+    """A Vision Transformer or ResNet with DINO's head, on weights by name."""
 
     def __init__(self, weights, settings):
         self.w = weights
+        self.resnet, self.norm_in_head = settings["resnet"], settings["use_bn_in_head"]
         self.patch, self.depth, self.heads = settings["patch_size"], settings["depth"], settings["heads"]
         self.eps, self.layers = settings["layer_norm_eps"], settings["head_layers"]
 
     def __call__(self, images):
         """Logits (n, K) of all images of tensors (n_i, 3, S_i, S_i)."""
-        return self.head(torch.cat([self.features(x) for x in images]))
+        features = self.pooled if self.resnet else self.cls
+        return self.head(torch.cat([features(x) for x in images]))
 
     def linear(self, x, name):
         return F.linear(x, self.w[name + ".weight"], self.w[name + ".bias"])
@@ -52,7 +54,36 @@ class Network:
     def norm(self, x, name):
         return F.layer_norm(x, x.shape[-1:], self.w[name + ".weight"], self.w[name + ".bias"], self.eps)
 
-    def features(self, images):
+    def batch_norm(self, x, name):
+        w = self.w
+        return F.batch_norm(x, w[name + ".running_mean"], w[name + ".running_var"], w[name + ".weight"], w[name + ".bias"], training=True)
+
+    def convolution(self, x, name, norm, stride=1):
+        w = self.w[name + ".weight"]
+        return self.batch_norm(F.conv2d(x, w, stride=stride, padding=w.shape[-1] // 2), norm)
+
+    def pooled(self, images):
+        cifar = self.resnet["Stem"] == "cifar"
+        x = F.relu(self.convolution(images, "backbone.conv1", "backbone.bn1", 1 if cifar else 2))
+        if not cifar:
+            x = F.max_pool2d(x, 3, 2, 1)
+        for stage, blocks in enumerate(self.resnet["Layers"]):
+            for i in range(blocks):
+                x = self.block(x, f"backbone.layer{stage + 1}.{i}.", 2 if stage > 0 and i == 0 else 1)
+        return x.mean((2, 3))
+
+    def block(self, x, name, stride):
+        count, strided = (3, 2) if self.resnet["Bottleneck"] else (2, 1)
+        h = x
+        for i in range(1, count + 1):
+            h = self.convolution(h, f"{name}conv{i}", f"{name}bn{i}", stride if i == strided else 1)
+            if i < count:
+                h = F.relu(h)
+        if name + "downsample.0.weight" in self.w:
+            x = self.convolution(x, name + "downsample.0", name + "downsample.1", stride)
+        return F.relu(h + x)
+
+    def cls(self, images):
         x = F.conv2d(images, self.w["backbone.patch_embed.proj.weight"], self.w["backbone.patch_embed.proj.bias"], self.patch)
         rows, columns = x.shape[2:]
         x = x.flatten(2).transpose(1, 2)
@@ -82,12 +113,18 @@ class Network:
         return self.linear((a @ v).transpose(1, 2).reshape(n, tokens, dim), name + "proj")
 
     def head(self, x):
+        apart = 3 if self.norm_in_head else 2
         for i in range(self.layers):
-            x = self.linear(x, f"head.mlp.{2 * i}" if self.layers > 1 else "head.mlp")
+            x = self.linear(x, f"head.mlp.{apart * i}" if self.layers > 1 else "head.mlp")
             if i < self.layers - 1:
-                x = F.gelu(x)
+                x = F.gelu(self.batch_norm(x, f"head.mlp.{apart * i + 1}") if self.norm_in_head else x)
         v, g = self.w["head.last_layer.weight_v"], self.w["head.last_layer.weight_g"]
         return F.linear(F.normalize(x, dim=-1), torch._weight_norm(v, g, 0))
+
+
+def is_statistic(name):
+    """Running statistics are no parameters: neither trained nor averaged."""
+    return ".running_" in name or name.endswith(".num_batches_tracked")
 
 
 class Training:
@@ -96,7 +133,7 @@ class Training:
         student, teacher = ({name[len(role):]: t.to(device) for name, t in tensors.items() if name.startswith(role)}
                             for role in ("student.", "teacher."))
         trained = {name: t for name, t in student.items()
-                   if not (settings["norm_last_layer"] and name == "head.last_layer.weight_g")}
+                   if not is_statistic(name) and not (settings["norm_last_layer"] and name == "head.last_layer.weight_g")}
         for t in trained.values():
             t.requires_grad_()
         plain = [t for name, t in trained.items() if name.endswith(".bias") or t.ndim == 1]
@@ -133,7 +170,8 @@ class Training:
         with torch.no_grad():
             m = self.s["momentum"]
             for name, t in self.teacher.w.items():
-                t.mul_(m).add_(self.student.w[name].detach(), alpha=1 - m)
+                if not is_statistic(name):
+                    t.mul_(m).add_(self.student.w[name].detach(), alpha=1 - m)
         return loss.item()  # waits for a device
 
 

@@ -134,7 +134,7 @@ var Flags = []Flag{
 		Usage: "seed of the weights, the order of the data and all augmentation", field: func(c *Config) any { return &c.Seed }},
 
 	{Name: "data", Group: groupRun, Default: "", Reference: "data_path",
-		Usage: "images: a folder, list file, tar, CIFAR or IDX file, or the built-in set shapes", field: func(c *Config) any { return &c.Data }},
+		Usage: "images: a folder, list file, tar, CIFAR or IDX file, a pack, or the built-in set shapes", field: func(c *Config) any { return &c.Data }},
 	{Name: "max-pixels", Group: groupRun, Default: "89478485",
 		Usage: "images of more pixels are skipped unread", field: func(c *Config) any { return &c.MaxPixels }},
 	{Name: "jpeg", Group: groupRun, Default: data.JPEGAuto, Neutral: true, // the state holds the decoder itself

@@ -20,9 +20,9 @@ func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "inspect",
 		Usage: "count pictures, classes, sizes, and what can't be read",
-		Flags: append(configFlags(&flags, func(f dino.Flag) bool {
-			return slices.Contains([]string{"data", "max-pixels", "jpeg", "num-workers"}, f.Name)
-		}), &cli.BoolFlag{Name: "decode", Usage: "decode every picture, not only its header, to find damaged ones"}),
+		Flags: append(configFlags(&flags, sourceSetting),
+			&cli.BoolFlag{Name: "decode", Usage: "decode every picture, not only its header, to find damaged ones"},
+		),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err

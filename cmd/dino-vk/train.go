@@ -83,7 +83,7 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 // openSet opens the pictures of --data.
 func openSet(c *cli.Context, config dino.Config) (*data.Set, error) {
 	if config.Data == "" {
-		return nil, usagef(c, "--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, or shapes")
+		return nil, usagef(c, "--data is missing: a folder, list, tar, CIFAR or IDX file of pictures, a pack, or shapes")
 	}
 	return data.Open(c.Context, config.Data, data.Options{MaxPixels: config.MaxPixels, JPEG: config.JPEG, Workers: config.NumWorkers})
 }

@@ -17,13 +17,13 @@ import (
 
 // understood is what a path may name, for errors.
 const understood = "a folder or tar of pictures (" + formats + "), a list file with one path a line, a WebDataset tar, " +
-	"CIFAR-10/100 binaries, IDX files, .gz of the last three, or \"shapes\", the built-in set"
+	"CIFAR-10/100 binaries, IDX files, a pack of \"dino-vk data pack\", .gz of the last four, or \"shapes\", the built-in set"
 
 // Open opens the pictures that path names: a folder (class = first folder
 // level, if any), a list file (see readList), a tar or a folder of tars (see
 // indexTar), CIFAR-10 or CIFAR-100 binaries or a folder or tar of them, IDX
-// pictures or a folder of them, or one picture. What a file is follows from
-// its contents. PATH:train and PATH:test choose a part: a subfolder of that
+// pictures or a folder of them, a file of WritePack, or one picture. What a
+// file is follows from its contents. PATH:train and PATH:test choose a part: a subfolder of that
 // name, or of CIFAR and IDX folders, where train is the default. The name
 // shapes is the generated set (see parseShapes); ./shapes is a file.
 //
@@ -103,6 +103,8 @@ func openFile(ctx context.Context, b *blob, path, split string, o Options) (*Set
 	case extension(path) == ".bin" && !b.temp:
 		b.Close()
 		return openCIFAR(filepath.Dir(path), []entry{one}, cifarNames(filepath.Dir(path)), nil, o)
+	case isSafetensors(head):
+		return openPack(b, path, o)
 	case n == 0:
 		err = fmt.Errorf("%s is empty: it must be %s", path, understood)
 	case pictureNames[extension(path)] || isPicture(head):

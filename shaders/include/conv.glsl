@@ -81,14 +81,7 @@ void main() {
                         vb[i] = mix(vec4(0.0), vb[i], kept);
                     }
                 }
-                for (uint s = 0u; s < 4u; ++s) {
-                    vec4 a[2], b[2];
-                    a[0] = vec4(va[0][s], va[1][s], va[2][s], va[3][s]);
-                    a[1] = vec4(va[4][s], va[5][s], va[6][s], va[7][s]);
-                    b[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
-                    b[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
-                    addToTile(a, b);
-                }
+                addDots(va, vb);
             }
         }
     }

@@ -74,6 +74,10 @@ void main() {
                 }
             }
         }
+        if (!TRANS_A && TRANS_B) {
+            addDots(va, vb);
+            continue;
+        }
         for (uint s = 0u; s < 4u; ++s) {
             const uint q = TAIL ? min(p + s, k - 1u) : p + s;
             vec4 y[2], x[2];

@@ -38,6 +38,20 @@ void addToTile(vec4 y[2], vec4 x[2]) {
     }
 }
 
+// addDots adds the products of four columns of the left operand with four rows
+// of the right one: y holds its rows, x the other's columns.
+void addDots(vec4 y[8], vec4 x[8]) {
+    for (uint i = 0u; i < 8u; ++i) {
+        for (uint j = 0u; j < 8u; ++j) {
+            float sum = tile[i][j / 4u][j % 4u];
+            for (uint s = 0u; s < 4u; ++s) {
+                sum = fma(y[i][s], x[j][s], sum);
+            }
+            tile[i][j / 4u][j % 4u] = sum;
+        }
+    }
+}
+
 // tileAt is what is stored of row i from column j on, a multiple of VEC.
 STORED tileAt(uint i, uint j) {
 #if VEC == 4

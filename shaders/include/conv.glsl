@@ -81,7 +81,7 @@ void main() {
                         vb[i] = mix(vec4(0.0), vb[i], kept);
                     }
                 }
-                addDots(va, vb);
+                addToTile(va, false, vb, false)
             }
         }
     }

@@ -57,21 +57,26 @@ void main() {
             lineInside[j] = uint(atY) < h; // negative ones are large
             start[j] = (line / outH * h + uint(atY)) * w * pitch + channel[j];
         }
-        for (uint i = 0u; i < outW; ++i) {
-            vec4 a[2], b[2];
-            a[0] = LOAD(dy, (line * outW + i) * m, row4.x, m);
-            a[1] = LOAD(dy, (line * outW + i) * m, row4.y, m);
-            for (uint j = 0u; j < GROUPS; ++j) {
-                const int atX = int(i * stride) + tapX[j];
-                const bool inside = lineInside[j] && uint(atX) < w;
-                const uint at = inside ? start[j] + uint(atX) * pitch : 0u;
-#if VEC == 4
-                b[j] = mix(vec4(0.0), FETCH(x, at / 4u), bvec4(inside));
-#else
-                b[j / 4u][j % 4u] = inside ? x[at] : 0.0;
-#endif
+        for (uint first = 0u; first < outW; first += 4u) {
+            vec4 va[8], vb[8]; // two of a pixel, of four pixels
+            for (uint i = 0u; i < 8u; ++i) {
+                const uint pixel = min(first + i / 2u, outW - 1u);
+                va[i] = LOAD(dy, (line * outW + pixel) * m, row4[i % 2u], m);
             }
-            addToTile(a, b);
+            for (uint s = 0u; s < 4u; ++s) {
+                const uint pixel = first + s;
+                for (uint j = 0u; j < GROUPS; ++j) {
+                    const int atX = int(pixel * stride) + tapX[j];
+                    const bool inside = pixel < outW && lineInside[j] && uint(atX) < w;
+                    const uint at = inside ? start[j] + uint(atX) * pitch : 0u;
+#if VEC == 4
+                    vb[2u * s + j] = mix(vec4(0.0), FETCH(x, at / 4u), bvec4(inside));
+#else
+                    vb[2u * s + j / 4u][j % 4u] = inside ? x[at] : 0.0;
+#endif
+                }
+            }
+            addToTile(va, true, vb, true)
         }
     }
 

@@ -55,54 +55,19 @@ void main() {
     clearTile();
     for (uint p = begin; p < end; p += 4u) {
         // A loaded vector lies along k unless the operand is stored with k as
-        // its row; then every step loads two.
+        // its row.
         const bvec4 inside = lessThan(uvec4(p) + uvec4(0, 1, 2, 3), uvec4(end));
         vec4 va[8], vb[8];
         for (uint i = 0u; i < 8u; ++i) {
-            if (!TRANS_A) {
-                va[i] = LOAD(a, row[i] * k, p, k);
-                if (TAIL) {
-                    va[i] = mix(vec4(0.0), va[i], inside);
-                }
+            const uint q = TAIL ? min(p + i / 2u, k - 1u) : p + i / 2u;
+            va[i] = TRANS_A ? LOAD(a, q * m, row4[i % 2u], m) : LOAD(a, row[i] * k, p, k);
+            vb[i] = TRANS_B ? LOAD(b, col[i] * k, p, k) : LOAD(b, q * n, col4[i % 2u], n);
+            if (TAIL) {
+                va[i] = mix(vec4(0.0), va[i], TRANS_A ? bvec4(inside[i / 2u]) : inside);
+                vb[i] = mix(vec4(0.0), vb[i], TRANS_B ? inside : bvec4(inside[i / 2u]));
             }
         }
-        for (uint j = 0u; j < 8u; ++j) {
-            if (TRANS_B) {
-                vb[j] = LOAD(b, col[j] * k, p, k);
-                if (TAIL) {
-                    vb[j] = mix(vec4(0.0), vb[j], inside);
-                }
-            }
-        }
-        if (!TRANS_A && TRANS_B) {
-            addDots(va, vb);
-            continue;
-        }
-        for (uint s = 0u; s < 4u; ++s) {
-            const uint q = TAIL ? min(p + s, k - 1u) : p + s;
-            vec4 y[2], x[2];
-            if (TRANS_A) {
-                y[0] = LOAD(a, q * m, row4.x, m);
-                y[1] = LOAD(a, q * m, row4.y, m);
-                if (TAIL && !inside[s]) {
-                    y[0] = y[1] = vec4(0.0);
-                }
-            } else {
-                y[0] = vec4(va[0][s], va[1][s], va[2][s], va[3][s]);
-                y[1] = vec4(va[4][s], va[5][s], va[6][s], va[7][s]);
-            }
-            if (TRANS_B) {
-                x[0] = vec4(vb[0][s], vb[1][s], vb[2][s], vb[3][s]);
-                x[1] = vec4(vb[4][s], vb[5][s], vb[6][s], vb[7][s]);
-            } else {
-                x[0] = LOAD(b, q * n, col4.x, n);
-                x[1] = LOAD(b, q * n, col4.y, n);
-                if (TAIL && !inside[s]) {
-                    x[0] = x[1] = vec4(0.0);
-                }
-            }
-            addToTile(y, x);
-        }
+        addToTile(va, TRANS_A, vb, !TRANS_B)
     }
 
     for (uint i = 0u; i < 8u; ++i) {

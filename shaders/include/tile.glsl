@@ -29,28 +29,22 @@ void clearTile() {
     }
 }
 
-// addToTile adds the products of eight elements of a column of the left
-// operand with eight of a row of the right one.
-void addToTile(vec4 y[2], vec4 x[2]) {
-    for (uint i = 0u; i < 8u; ++i) {
-        tile[i][0] = fma(vec4(y[i / 4u][i % 4u]), x[0], tile[i][0]);
-        tile[i][1] = fma(vec4(y[i / 4u][i % 4u]), x[1], tile[i][1]);
-    }
-}
+// addToTile adds the products of four columns of the left operand with four
+// rows of the right one, step by step; a sum stays in its register for all
+// four. An operand that was loaded along the steps has a vector for each of its
+// eight rows or columns; one loaded ACROSS has two vectors for each step.
+#define STEP_OF(x, ACROSS, i, s) ((ACROSS) ? x[2u * (s) + (i) / 4u][(i) % 4u] : x[i][s])
 
-// addDots adds the products of four columns of the left operand with four rows
-// of the right one: y holds its rows, x the other's columns.
-void addDots(vec4 y[8], vec4 x[8]) {
-    for (uint i = 0u; i < 8u; ++i) {
-        for (uint j = 0u; j < 8u; ++j) {
-            float sum = tile[i][j / 4u][j % 4u];
-            for (uint s = 0u; s < 4u; ++s) {
-                sum = fma(y[i][s], x[j][s], sum);
-            }
-            tile[i][j / 4u][j % 4u] = sum;
-        }
+#define addToTile(y, ACROSS_Y, x, ACROSS_X)                                                      \
+    for (uint i = 0u; i < 8u; ++i) {                                                              \
+        for (uint j = 0u; j < 8u; ++j) {                                                          \
+            float sum = tile[i][j / 4u][j % 4u];                                                  \
+            for (uint s = 0u; s < 4u; ++s) {                                                      \
+                sum = fma(STEP_OF(y, ACROSS_Y, i, s), STEP_OF(x, ACROSS_X, j, s), sum);           \
+            }                                                                                     \
+            tile[i][j / 4u][j % 4u] = sum;                                                        \
+        }                                                                                         \
     }
-}
 
 // tileAt is what is stored of row i from column j on, a multiple of VEC.
 STORED tileAt(uint i, uint j) {

@@ -18,6 +18,7 @@ type Config struct {
 	Stem              string
 	DropPathRate      float64
 	InitStd           float64
+	Init              string
 
 	// Head.
 	OutDim            int
@@ -61,6 +62,7 @@ type Config struct {
 	WeightDecayEnd  float64
 	ClipGrad        float64
 	FreezeLastLayer int
+	FreezeBackbone  int
 	Seed            uint64
 
 	// Run.

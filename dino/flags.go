@@ -56,6 +56,8 @@ var Flags = []Flag{
 		Usage: "ViT: stochastic depth of the student, rising linearly to this at the last block", field: func(c *Config) any { return &c.DropPathRate }},
 	{Name: "init-std", Group: groupModel, Default: "0.02",
 		Usage: "standard deviation of the linear layers' first weights; narrow networks learn sooner with more, such as 0.1 for --dim 64", field: func(c *Config) any { return &c.InitStd }},
+	{Name: "init", Group: groupModel, Default: "",
+		Usage: "file of weights to start from, of any source; a head is taken from it where it has one of the same shape", field: func(c *Config) any { return &c.Init }},
 
 	{Name: "out-dim", Group: groupHead, Default: "65536", Reference: "out_dim",
 		Usage: "K, the prototypes (outputs of the head)", field: func(c *Config) any { return &c.OutDim }},
@@ -130,6 +132,8 @@ var Flags = []Flag{
 		Usage: "largest gradient norm of each parameter tensor; 0 does not clip", field: func(c *Config) any { return &c.ClipGrad }},
 	{Name: "freeze-last-layer", Group: groupOptim, Default: "1", Reference: "freeze_last_layer",
 		Usage: "epochs during which the last layer is kept fixed", field: func(c *Config) any { return &c.FreezeLastLayer }},
+	{Name: "freeze-backbone", Group: groupOptim, Default: "1",
+		Usage: "with --init, epochs during which the backbone is kept fixed while the head learns; in as many more its learning rate rises", field: func(c *Config) any { return &c.FreezeBackbone }},
 	{Name: "seed", Group: groupOptim, Default: "0", Reference: "seed",
 		Usage: "seed of the weights, the order of the data and all augmentation", field: func(c *Config) any { return &c.Seed }},
 

@@ -63,12 +63,15 @@ func (n Network) Forward(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.
 }
 
 // flags say how the optimizer treats a parameter: biases and vectors are not
-// decayed, and the head's last layer has a freeze of its own
+// decayed, and the backbone and the head's last layer have freezes of their own
 // (utils.get_params_groups and cancel_gradients_last_layer of the reference).
 func (c Config) flags(p op.Param) op.ParamFlags {
 	var f op.ParamFlags
 	if len(p.Shape) > 1 && !strings.HasSuffix(p.Name, ".bias") {
 		f |= op.Decay
+	}
+	if strings.HasPrefix(p.Name, backbonePrefix) {
+		f |= op.Backbone
 	}
 	if strings.Contains(p.Name, "last_layer") {
 		f |= op.LastLayer

@@ -52,6 +52,27 @@ func (t TeacherTemp) At(epoch int) float64 {
 	return t.Final
 }
 
+// Thaw is the factor of the backbone's learning rate: 0 for so many steps, then
+// linear to 1 in as many more. 0 steps are for weights that were drawn.
+type Thaw struct{ Steps int }
+
+// At returns the factor of step i.
+func (t Thaw) At(i int) float64 {
+	if t.Steps == 0 {
+		return 1
+	}
+	return min(max(float64(i+1-t.Steps)/float64(t.Steps), 0), 1)
+}
+
+// thaw keeps a backbone that was given fixed until its head has learned: a new
+// head's gradients would undo what the backbone knows.
+func (c Config) thaw(epochSteps int) Thaw {
+	if c.Init == "" {
+		return Thaw{}
+	}
+	return Thaw{c.FreezeBackbone * epochSteps}
+}
+
 // AdamW's constants are PyTorch's defaults, as in the reference.
 const (
 	adamBeta1 = 0.9 // the momentum of SGD and LARS, too
@@ -62,6 +83,7 @@ const (
 // Schedule gives every value that changes from step to step.
 type Schedule struct {
 	LR, WeightDecay, Momentum Cosine
+	Backbone                  Thaw
 	Temp                      TeacherTemp
 	EpochSteps                int // optimizer steps of one epoch
 	FrozenSteps               int // first steps, in which the last layer stays fixed
@@ -87,6 +109,7 @@ func NewSchedule(c Config, epochSteps int) Schedule {
 		LR:          Cosine{0, c.PeakLR(), c.MinLR, c.WarmupEpochs * epochSteps, steps},
 		WeightDecay: Cosine{Base: c.WeightDecay, Final: c.WeightDecayEnd, Steps: steps},
 		Momentum:    Cosine{Base: c.MomentumTeacher, Final: 1, Steps: steps},
+		Backbone:    c.thaw(epochSteps),
 		Temp:        TeacherTemp{c.WarmupTeacherTemp, c.TeacherTemp, c.WarmupTeacherTempEpochs},
 		EpochSteps:  epochSteps,
 		FrozenSteps: min(c.FreezeLastLayer, c.Epochs) * epochSteps,
@@ -114,6 +137,7 @@ func (s Schedule) Params(i int) op.StepParams {
 		CenterMomentum:      float32(c.CenterMomentum),
 		CenterMomentumRest:  float32(1 - c.CenterMomentum),
 		ClipGrad:            float32(c.ClipGrad),
+		BackboneRate:        float32(s.Backbone.At(i)),
 		Beta1:               adamBeta1,
 		Beta2:               adamBeta2,
 		Beta1Rest:           1 - adamBeta1,

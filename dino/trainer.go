@@ -56,6 +56,7 @@ type Trainer struct {
 	probe    *probe
 	need     int64 // bytes of device memory
 	output   *output
+	initial  *initial // nil where weights are drawn or a run goes on
 	state    State
 	written  int             // step of the last checkpoint that was tried, -1 before
 	skipped  map[string]bool // why each picture that can't be read was left out
@@ -119,6 +120,11 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if err := t.fit(t.dev.Available() + gpu.StagingBytes); err != nil {
 		return err
 	}
+	if ck == nil { // the run's own weights win
+		if t.initial, err = openInitial(t.config, t.step.net); err != nil {
+			return err
+		}
+	}
 	if err := t.output.begin(t.config, t.logged()); err != nil {
 		return err
 	}
@@ -180,10 +186,24 @@ func (t *Trainer) build(ck *Checkpoint) error {
 		return err
 	}
 	t.probe.start(programs[len(graphs):])
-	if ck != nil {
+	switch {
+	case ck != nil:
 		return t.step.Load(ck)
+	case t.initial != nil:
+		return t.step.begin(t.initial.values)
 	}
 	return nil
+}
+
+// Initial says what the run starts from besides its seed, "" if nothing.
+func (t *Trainer) Initial() string {
+	switch {
+	case t.initial == nil:
+		return ""
+	case t.initial.head:
+		return "the backbone and the head of " + t.initial.file.Path
+	}
+	return "the backbone of " + t.initial.file.Path + ", and a new head"
 }
 
 // Done is the number of optimizer steps done, those before a resume included.
@@ -450,5 +470,5 @@ func (t *Trainer) Close() error {
 	if t.store != nil {
 		t.store.Close()
 	}
-	return t.output.close()
+	return errors.Join(t.initial.close(), t.output.close())
 }

@@ -164,10 +164,18 @@ func (s *Step) Start(programs []*gpu.Program) error {
 	if err := s.optimizer.Upload(s.store); err != nil {
 		return err
 	}
+	return s.begin(func(p op.Param) ([]float32, error) { return p.Values(s.config.Seed), nil })
+}
+
+// begin gives student and teacher the same weights.
+func (s *Step) begin(values func(op.Param) ([]float32, error)) error {
 	for _, p := range s.params {
-		values := p.Values(s.config.Seed)
+		v, err := values(p)
+		if err != nil {
+			return err
+		}
 		for _, network := range []string{studentPrefix, teacherPrefix} {
-			if err := s.store.WriteF32(s.kept(network)(p.Name), values); err != nil {
+			if err := s.store.WriteF32(s.kept(network)(p.Name), v); err != nil {
 				return fmt.Errorf("weights: %w", err)
 			}
 		}

@@ -172,7 +172,7 @@ func (v *validator) optimization() {
 		v.atLeast(name, 1)
 	}
 	v.positive("lr")
-	for _, name := range []string{"min-lr", "weight-decay", "weight-decay-end", "clip-grad", "freeze-last-layer"} {
+	for _, name := range []string{"min-lr", "weight-decay", "weight-decay-end", "clip-grad", "freeze-last-layer", "freeze-backbone"} {
 		v.atLeast(name, 0)
 	}
 	if v.atLeast("warmup-epochs", 0) {

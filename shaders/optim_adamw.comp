@@ -34,9 +34,10 @@ void main() {
     Block block = blocks[index];
     bool last = (block.flags & LAST_LAYER) != 0;
     bool trained = (block.flags & FROZEN) == 0 && !(last && params.freeze_last != 0);
-    float keep = (block.flags & DECAY) != 0 ? 1 - params.lr * params.weight_decay : 1;
+    float lr = (block.flags & BACKBONE) != 0 ? params.lr * params.backbone_rate : params.lr;
+    float keep = (block.flags & DECAY) != 0 ? 1 - lr * params.weight_decay : 1;
     float clip = norms[block.segment].y;
-    float rate = params.lr / (last ? params.bias1_last : params.bias1);
+    float rate = lr / (last ? params.bias1_last : params.bias1);
     float root = sqrt(last ? params.bias2_last : params.bias2);
 
     uint end = block.first + block.quads;

@@ -36,6 +36,7 @@ void main() {
     Block block = blocks[index];
     bool frozen = (block.flags & LAST_LAYER) != 0 && params.freeze_last != 0;
     bool trained = (block.flags & FROZEN) == 0 && !frozen;
+    float lr = (block.flags & BACKBONE) != 0 ? params.lr * params.backbone_rate : params.lr;
     bool decayed = (block.flags & DECAY) != 0;
     float decay = decayed ? params.weight_decay : 0;
     float rate = ADAPT && decayed ? rates[block.segment] : 1;
@@ -47,7 +48,7 @@ void main() {
         if (trained) {
             vec4 g = gradient[q] * clip + decay * p;
             vec4 m = params.beta1 * moment[q] + rate * g;
-            p -= params.lr * m;
+            p -= lr * m;
             moment[q] = m;
             weight[q] = p;
         }

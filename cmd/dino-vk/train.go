@@ -60,6 +60,9 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 		pictures += ", JPEG decoder " + set.JPEG
 	}
 	fmt.Fprintf(w, "%s: %s; %s; %s of device memory\n", config.Data, pictures, dev.Info().Name, gpu.FormatBytes(t.Memory()))
+	if from := t.Initial(); from != "" {
+		fmt.Fprintf(w, "starting from %s\n", from)
+	}
 	if n := t.Done(); n >= t.Steps() {
 		fmt.Fprintf(w, "nothing left to do after step %d of %d\n", n, t.Steps())
 	} else if n > 0 {

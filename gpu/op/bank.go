@@ -15,6 +15,7 @@ const (
 	Decay     ParamFlags = 1 << iota // weight decay applies
 	LastLayer                        // untouched while StepParams.FreezeLast is set
 	Frozen                           // never trained: only the teacher's average moves
+	Backbone                         // learns at StepParams.BackboneRate times the learning rate
 )
 
 const (

@@ -20,6 +20,7 @@ type StepParams struct {
 	Bias1, Bias2        float32 // 1-beta^t, formed in float64
 	Bias1Last           float32 // the same for the last layer, whose t starts after the freeze
 	Bias2Last           float32
+	BackboneRate        float32 // factor of the backbone's learning rate
 	LossScale           float32 // 1/(pairs · batch · accumulate)
 	FreezeLast          uint32  // 1 while the last layer is frozen
 	SeedLo, SeedHi      uint32

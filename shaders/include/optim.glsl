@@ -6,6 +6,7 @@
 const uint DECAY = 1;      // weight decay applies
 const uint LAST_LAYER = 2; // untouched while freeze_last is set
 const uint FROZEN = 4;     // never trained: only the teacher's average moves
+const uint BACKBONE = 8;   // learns at backbone_rate times the learning rate
 
 // Block is a row of a bank's block table.
 struct Block {

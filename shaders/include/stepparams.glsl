@@ -19,6 +19,7 @@ layout(std430, set = 0, binding = STEP_PARAMS_BINDING) readonly buffer StepParam
     float bias2;
     float bias1_last;
     float bias2_last;
+    float backbone_rate;
     float loss_scale;
     uint freeze_last;
     uint seed_lo;

@@ -117,6 +117,20 @@ local-crops-number: 10
 local-crops-scale: [0.05, 0.25]
 `,
 	},
+	{
+		Name: "resnet50", About: "ResNet-50 on ImageNet in 100 epochs",
+		Source: "the reference's README, on 8 GPUs (which had batch norm over all of them, here it is over each batch of a step)",
+		Settings: `
+arch: resnet50
+accumulate: 8
+optimizer: sgd
+lr: 0.03
+weight-decay: 0.0001
+weight-decay-end: 0.0001
+global-crops-scale: [0.14, 1]
+local-crops-scale: [0.05, 0.14]
+`,
+	},
 }
 
 // RecipeNamed returns the recipe of that name.

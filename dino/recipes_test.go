@@ -43,6 +43,7 @@ func TestPublishedBatches(t *testing.T) {
 	}{
 		"vit-s16-vanilla": {512, 100, 0.001},
 		"vit-s16-boosted": {1024, 300, 0.002},
+		"resnet50":        {512, 100, 0.06},
 		"vit-s8":          {1024, 800, 0.002},
 		"vit-b16":         {1024, 400, 0.003},
 		"vit-b8":          {1056, 300, 0.0020625},

@@ -134,7 +134,7 @@ func (b *batchNorm) statistics(g *gpu.Graph) {
 	parts := g.New("batchnorm.parts", gpu.F32, count, 2, width)
 	for _, s := range spans(g, rows, width) {
 		push := struct{ Rows, Width, FirstChunk uint32 }{uint32(s.n), uint32(width), uint32(s.first / batchNormChunk)}
-		g.Dispatch(rowsShader(g, batchNormStats, width, s.of(x)), grid(g, ceilDiv(s.n, batchNormChunk)*quads, 64), push, s.of(x), parts)
+		g.Dispatch(quadShader(g, batchNormStats, width, s.of(x)), grid(g, ceilDiv(s.n, batchNormChunk)*quads, 64), push, s.of(x), parts)
 	}
 	for count > batchNormChunk {
 		groups := ceilDiv(count, batchNormChunk)
@@ -223,7 +223,7 @@ func (b batchNorm) sums(g *gpu.Graph, x, y, dy *gpu.Tensor) (sums, dz *gpu.Tenso
 // shader is the variant of k for what it reads, of which nothing is larger than
 // rows x.
 func (b batchNorm) shader(g *gpu.Graph, k *gpu.Kernel, act activation, x *gpu.Tensor, residual bool) gpu.Shader {
-	return rowsShader(g, k, x.Dim(1), x).With("ACTIVATION", uint32(act)).With("RESIDUAL", bit(residual))
+	return quadShader(g, k, x.Dim(1), x).With("ACTIVATION", uint32(act)).With("RESIDUAL", bit(residual))
 }
 
 // strips is the grid that maps rows.

@@ -45,12 +45,7 @@ func TestBatchNorm(t *testing.T) {
 			testBatchNorm(t, c, 300, 36, kind, 1)
 		})
 	}
-	t.Run("storage", func(t *testing.T) { // as where texels are not read
-		for _, k := range []*gpu.Kernel{batchNormStats, batchNormFwd, batchNormSums, batchNormBwd} {
-			all := k.Variants
-			k.Variants = all[1:]
-			defer func() { k.Variants = all }()
-		}
+	eachReading(t, []*gpu.Kernel{batchNormStats, batchNormFwd, batchNormSums, batchNormBwd}, func(t *testing.T) {
 		for kind, k := range batchNormKinds {
 			t.Run(k.name, func(t *testing.T) { testBatchNorm(t, gputest.New(t), 1009, 64, kind, 1) })
 		}

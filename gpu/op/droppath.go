@@ -4,8 +4,8 @@ import "dino-vk/gpu"
 
 var (
 	dropPathDraw = gpu.Plain("droppath_draw")
-	dropPathFwd  = gpu.Plain("droppath_fwd")
-	dropPathBwd  = gpu.Plain("droppath_bwd")
+	dropPathFwd  = rowsKernel("droppath_fwd")
+	dropPathBwd  = rowsKernel("droppath_bwd")
 )
 
 // Packing says how packed tokens (rows, D) divide into sequences, crop-major:
@@ -93,7 +93,7 @@ func Residual(t *Tape, x, f *gpu.Tensor, d *DropPath, layer, branch int) *gpu.Te
 	}
 	out, add := y.Reshape(rows, width), f.Reshape(rows, width)
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, dropPathFwd, s.n, width)
+		shader, groups := rowShader(g, dropPathFwd, s.n, width, s.of(in))
 		g.Dispatch(shader, groups, d.push(s, width, 2*layer+branch), s.of(in), s.of(add), d.factors(), s.of(out))
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
@@ -111,7 +111,7 @@ func residualBackward(t *Tape, f *gpu.Tensor, d *DropPath, branch int, dy *gpu.T
 	down, rows, width := matrix(df)
 	up := dy.Reshape(rows, width)
 	for _, s := range spans(t.G, rows, width) {
-		shader, groups := rowShader(t.G, dropPathBwd, s.n, width)
+		shader, groups := rowShader(t.G, dropPathBwd, s.n, width, s.of(up))
 		p := d.push(s, width, branch)
 		push := struct {
 			Rows, Width, FirstRow, HasScale, FirstScale    uint32

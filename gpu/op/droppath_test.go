@@ -65,6 +65,10 @@ func TestDropPathDraw(t *testing.T) {
 }
 
 func TestResidual(t *testing.T) {
+	eachReading(t, []*gpu.Kernel{dropPathFwd, dropPathBwd}, testResiduals)
+}
+
+func testResiduals(t *testing.T) {
 	for _, p := range []Packing{
 		{Batch: 1, Crops: 2, Globals: 2, GlobalTokens: 1},
 		{Batch: 3, Crops: 2, Globals: 2, GlobalTokens: 31},

@@ -3,9 +3,9 @@ package op
 import "dino-vk/gpu"
 
 var (
-	layerNormFwd       = gpu.Plain("layernorm_fwd")
-	layerNormBwd       = gpu.Plain("layernorm_bwd")
-	layerNormParams    = gpu.Plain("layernorm_params")
+	layerNormFwd       = rowsKernel("layernorm_fwd")
+	layerNormBwd       = rowsKernel("layernorm_bwd")
+	layerNormParams    = rowsKernel("layernorm_params")
 	layerNormParamsSum = gpu.Plain("layernorm_params_sum")
 )
 
@@ -25,7 +25,7 @@ func LayerNorm(t *Tape, x, gamma, beta *gpu.Tensor, eps float32) *gpu.Tensor {
 		Eps         float32
 	}
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, layerNormFwd, s.n, width)
+		shader, groups := rowShader(g, layerNormFwd, s.n, width, s.of(in))
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), eps},
 			s.of(in), gamma, beta, s.of(out), s.of(mean), s.of(rstd))
 	}
@@ -50,7 +50,7 @@ func layerNormBackward(t *Tape, x, gamma, beta, mean, rstd, dy *gpu.Tensor) {
 	dx = dx.Reshape(rows, width)
 	type push struct{ Rows, Width, Accumulate uint32 }
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, layerNormBwd, s.n, width)
+		shader, groups := rowShader(g, layerNormBwd, s.n, width, s.of(in))
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), bit(accumulate)},
 			s.of(in), gamma, s.of(mean), s.of(rstd), s.of(up), s.of(dx))
 	}
@@ -76,7 +76,7 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 	for _, s := range parts {
 		n := (s.n + chunkRows - 1) / chunkRows
 		type push struct{ Rows, Width, ChunkRows, FirstChunk uint32 }
-		g.Dispatch(quadShader(g, layerNormParams, width), gpu.Groups{columns, n, 1},
+		g.Dispatch(quadShader(g, layerNormParams, width, s.of(x)), gpu.Groups{columns, n, 1},
 			push{uint32(s.n), uint32(width), uint32(chunkRows), uint32(first)},
 			s.of(x), s.of(mean), s.of(rstd), s.of(dy), sums)
 		first += n

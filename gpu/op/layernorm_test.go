@@ -11,11 +11,13 @@ import (
 )
 
 func TestLayerNorm(t *testing.T) {
-	for _, size := range matrixCases {
-		t.Run(fmt.Sprintf("%dx%d", size.rows, size.width), func(t *testing.T) {
-			testLayerNorm(t, gputest.New(t), size.rows, size.width)
-		})
-	}
+	eachReading(t, []*gpu.Kernel{layerNormFwd, layerNormBwd, layerNormParams}, func(t *testing.T) {
+		for _, size := range matrixCases {
+			t.Run(fmt.Sprintf("%dx%d", size.rows, size.width), func(t *testing.T) {
+				testLayerNorm(t, gputest.New(t), size.rows, size.width)
+			})
+		}
+	})
 	t.Run("split", func(t *testing.T) {
 		c := gputest.New(t)
 		smallBindings(c, 128*36*4)

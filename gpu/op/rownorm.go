@@ -3,8 +3,8 @@ package op
 import "dino-vk/gpu"
 
 var (
-	rowNormFwd = gpu.Plain("rownorm_fwd")
-	rowNormBwd = gpu.Plain("rownorm_bwd")
+	rowNormFwd = rowsKernel("rownorm_fwd")
+	rowNormBwd = rowsKernel("rownorm_bwd")
 )
 
 // L2Norm is y = x / max(|x|, 1e-12) over the last axis of x.
@@ -36,7 +36,7 @@ func rowNorm(t *Tape, x, gain *gpu.Tensor, eps float32, name string) *gpu.Tensor
 		HasGain     uint32
 	}
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, rowNormFwd, s.n, width)
+		shader, groups := rowShader(g, rowNormFwd, s.n, width, s.of(in))
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), eps, bit(gain != nil)},
 			s.of(in), s.of(gain), s.of(out))
 	}
@@ -61,7 +61,7 @@ func rowNormBackward(t *Tape, x, gain, dy *gpu.Tensor, eps float32) {
 		HasGain, HasDGain, AccumulateX, AccumulateGain uint32
 	}
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, rowNormBwd, s.n, width)
+		shader, groups := rowShader(g, rowNormBwd, s.n, width, s.of(in))
 		g.Dispatch(shader, groups,
 			push{uint32(s.n), uint32(width), eps, bit(gain != nil), bit(dgain != nil), bit(addX), bit(addGain)},
 			s.of(in), s.of(gain), s.of(up), s.of(dx), s.of(dgain))

@@ -11,6 +11,10 @@ import (
 )
 
 func TestL2Norm(t *testing.T) {
+	eachReading(t, []*gpu.Kernel{rowNormFwd, rowNormBwd}, testL2Norm)
+}
+
+func testL2Norm(t *testing.T) {
 	for _, size := range matrixCases {
 		t.Run(fmt.Sprintf("%dx%d", size.rows, size.width), func(t *testing.T) {
 			rows, width := size.rows, size.width

@@ -43,25 +43,6 @@ func matrix(t *gpu.Tensor) (m *gpu.Tensor, rows, width int) {
 	return t.Reshape(rows, width), rows, width
 }
 
-// rowShader is a kernel built on rows.glsl with its lanes chosen, and the grid
-// that covers the rows.
-func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int) (gpu.Shader, gpu.Groups) {
-	n := lanes(g.Caps(), rows, width)
-	if onCPU(g.Caps()) && rowPasses*(width/4/n) > mostIterations {
-		g.Errorf("rows of %d elements are too wide for this device", width)
-	}
-	return quadShader(g, k, width).With("LANES", uint32(n)), grid(g, rows, 64/n)
-}
-
-// quadShader is a kernel built on rows.glsl whose invocations are not rows.
-func quadShader(g *gpu.Graph, k *gpu.Kernel, width int) gpu.Shader {
-	quads := uint32(0)
-	if width%4 == 0 {
-		quads = 1
-	}
-	return g.Pick(k, width).With("QUADS", quads)
-}
-
 // rowsProblem is what the variants of a kernel built on rows.glsl are chosen by:
 // the width of its rows, and what would be read as texels.
 type rowsProblem struct {
@@ -69,7 +50,8 @@ type rowsProblem struct {
 	read  []*gpu.Tensor
 }
 
-// rowsKernel has a variant that reads texels on a CPU, and one for all else.
+// rowsKernel is built on rows.glsl in two variants: on a CPU, where that is
+// faster, whole quads are read as texels.
 func rowsKernel(name string) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
@@ -80,8 +62,18 @@ func rowsKernel(name string) *gpu.Kernel {
 	}}
 }
 
-// rowsShader is the variant of a kernel of rowsKernel for what it will read.
-func rowsShader(g *gpu.Graph, k *gpu.Kernel, width int, read ...*gpu.Tensor) gpu.Shader {
+// rowShader is a kernel built on rows.glsl with its lanes chosen, and the grid
+// that covers the rows. read are the largest matrices that it reads.
+func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int, read ...*gpu.Tensor) (gpu.Shader, gpu.Groups) {
+	n := lanes(g.Caps(), rows, width)
+	if onCPU(g.Caps()) && rowPasses*(width/4/n) > mostIterations {
+		g.Errorf("rows of %d elements are too wide for this device", width)
+	}
+	return quadShader(g, k, width, read...).With("LANES", uint32(n)), grid(g, rows, 64/n)
+}
+
+// quadShader is a kernel built on rows.glsl whose invocations are not rows.
+func quadShader(g *gpu.Graph, k *gpu.Kernel, width int, read ...*gpu.Tensor) gpu.Shader {
 	return g.Pick(k, rowsProblem{width, read}).With("QUADS", bit(width%4 == 0))
 }
 

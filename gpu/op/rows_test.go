@@ -22,6 +22,18 @@ func smallBindings(c *gputest.Case, bytes int64) {
 	c.Graph = gpu.NewGraph(caps)
 }
 
+// eachReading runs a test as on a CPU, where kernels built on rows.glsl read
+// texels, and as elsewhere.
+func eachReading(t *testing.T, kernels []*gpu.Kernel, test func(t *testing.T)) {
+	t.Run("texels", test)
+	for _, k := range kernels {
+		all := k.Variants
+		k.Variants = all[1:]
+		defer func() { k.Variants = all }()
+	}
+	t.Run("buffers", test)
+}
+
 // largest is the largest magnitude.
 func largest(x []float64) float64 {
 	var m float64

@@ -181,6 +181,7 @@ func TestValidate(t *testing.T) {
 		"--lr 0: must be above 0":                                                                                func(c *Config) { c.LR = 0 },
 		"--clip-grad -3: must be at least 0":                                                                     func(c *Config) { c.ClipGrad = -3 },
 		"--num-workers -2: must be at least 0":                                                                   func(c *Config) { c.NumWorkers = -2 },
+		"--jpeg best: unknown; use one of auto, turbo, go":                                                       func(c *Config) { c.JPEG = "best" },
 		"--max-pixels 0: must be at least 1":                                                                     func(c *Config) { c.MaxPixels = 0 },
 	} {
 		c := DefaultConfig()

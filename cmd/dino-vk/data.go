@@ -11,6 +11,7 @@ func dataCommand() *cli.Command {
 			inspectCommand(),
 			cropsCommand(),
 			packCommand(),
+			speedCommand(),
 			shapesCommand(),
 		},
 	}

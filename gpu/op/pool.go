@@ -52,7 +52,7 @@ func MaxPool(t *Tape, x *gpu.Tensor, size, stride, pad int) *gpu.Tensor {
 		dx, accumulate := t.Grad(x)
 		dy = dy.Reshape(y.Shape...)
 		for _, s := range runs {
-				sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
+			sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
 			if accumulate {
 				sh = sh.With("ACCUMULATE", 1)
 			}

@@ -32,10 +32,32 @@ func openInitial(c Config, net Network) (*initial, error) {
 	if err == nil {
 		err = n.Check(backbonePrefix, net.Backbone.Params())
 	}
+	from, unknown := ConfigOf(f, "teacher", 0)
+	if err == nil && unknown == nil && from.heads() != c.heads() { // no shape tells
+		err = fmt.Errorf("%s: the number of attention heads is %d, the model's is %d", f.Path, from.heads(), c.heads())
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--init: the settings are of another backbone: %w", err), f.Close())
+		hint := ""
+		if unknown == nil {
+			hint = fmt.Sprintf(": the file's is %s, the run's %s", from.backboneFlags(), c.backboneFlags())
+		}
+		return nil, errors.Join(fmt.Errorf("--init: another backbone%s: %w", hint, err), f.Close())
 	}
 	return &initial{f, n, n.Check(headPrefix, net.Head.Params()) == nil, c.Seed}, nil
+}
+
+func (c Config) heads() int {
+	_, _, heads := c.Backbone()
+	return heads
+}
+
+// backboneFlags are the settings that the backbone's shape follows from.
+func (c Config) backboneFlags() string {
+	if _, ok := c.ResNet(); ok {
+		return fmt.Sprintf("--arch %s --width %d --stem %s", c.Arch, c.Width, c.Stem)
+	}
+	dim, depth, heads := c.Backbone()
+	return fmt.Sprintf("a ViT with --dim %d --depth %d --heads %d --patch-size %d --image-size %d", dim, depth, heads, c.PatchSize, c.ImageSize)
 }
 
 // values are the first values of p: the file's, or for a head that it lacks

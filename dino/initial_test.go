@@ -84,21 +84,36 @@ func TestContinueSafely(t *testing.T) {
 }
 
 // initialSettings are a run of small networks from the teacher of another one,
-// whose checkpoint is returned, too.
-func initialSettings(t *testing.T) (c Config, from map[string][]float32) {
+// whose checkpoint is returned, too. set changes the settings of both.
+func initialSettings(t *testing.T, set func(*Config)) (c Config, from map[string][]float32) {
 	first := runSettings(t)
+	set(&first)
 	first.MaxSteps = 3
 	run(t, first)
 	c = runSettings(t)
+	set(&c)
 	c.Init, c.Seed = filepath.Join(first.Output, CheckpointName), 1
 	return c, tensors(t, c.Init)
 }
 
+// vitNet leaves the network of runSettings.
+func vitNet(*Config) {}
+
 // Student and teacher both start from the file's teacher; a head of other
 // shapes is drawn from the seed.
 func TestInitialWeights(t *testing.T) {
-	for head, want := range map[bool]string{true: "the backbone and the head of ", false: "the backbone of "} {
-		c, from := initialSettings(t)
+	for _, test := range []struct {
+		head bool
+		set  func(*Config)
+		want string
+	}{
+		{true, vitNet, "the backbone and the head of "},
+		{false, vitNet, "the backbone of "},
+		{true, convNet, "the backbone and the head of "},
+		{false, convNet, "the backbone of "},
+	} {
+		head, want := test.head, test.want
+		c, from := initialSettings(t, test.set)
 		if !head {
 			c.HeadHiddenDim++
 		}
@@ -120,7 +135,7 @@ func TestInitialWeights(t *testing.T) {
 			}
 			for _, network := range []string{studentPrefix, teacherPrefix} {
 				if !slices.Equal(got[network+p.Name], values) {
-					t.Errorf("head %t: %s%s is another", head, network, p.Name)
+					t.Errorf("%s: %s%s is another", want, network, p.Name)
 				}
 			}
 		}
@@ -131,7 +146,7 @@ func TestInitialWeights(t *testing.T) {
 func TestFreezeBackbone(t *testing.T) {
 	for _, optimizer := range Optimizers() {
 		t.Run(optimizer, func(t *testing.T) {
-			c, from := initialSettings(t)
+			c, from := initialSettings(t, vitNet)
 			c.Optimizer = optimizer
 			for _, steps := range []int{5, 6, 7} { // the first five are an epoch; at the next one the rate is 1/5
 				c.MaxSteps = steps
@@ -172,7 +187,7 @@ func TestThaw(t *testing.T) {
 // A run goes on from its own checkpoint, for which the file is not needed; with
 // another file it is another run.
 func TestInitialResumed(t *testing.T) {
-	whole, _ := initialSettings(t)
+	whole, _ := initialSettings(t, vitNet)
 	run(t, whole)
 	parts := whole
 	parts.Output = t.TempDir()
@@ -201,7 +216,7 @@ func TestInitialResumed(t *testing.T) {
 
 // A file that can't be taken is told before anything is written.
 func TestInitialRefused(t *testing.T) {
-	c, from := initialSettings(t)
+	c, from := initialSettings(t, vitNet)
 	missing := filepath.Join(t.TempDir(), "missing.safetensors")
 	list := []safetensors.Entry{safetensors.Values("cls_token", []int{1, 1, 16}, from[teacherPrefix+"backbone.cls_token"])}
 	if err := WriteFile(missing, func(w io.Writer) error { return safetensors.Write(w, nil, list) }); err != nil {
@@ -213,7 +228,10 @@ func TestInitialRefused(t *testing.T) {
 	}{
 		{func(c *Config) { c.Init = "nowhere.pth" }, []string{"--init", "nowhere.pth"}},
 		{func(c *Config) { c.Init = missing }, []string{missing, `"backbone.pos_embed" [1 5 16] is missing`}},
-		{func(c *Config) { c.Dim = 32 }, []string{c.Init, `"backbone.cls_token" is [1 1 16], the model needs [1 1 32]`, "another backbone"}},
+		{func(c *Config) { c.Dim = 32 }, []string{c.Init, `"backbone.cls_token" is [1 1 16], the model needs [1 1 32]`,
+			"another backbone: the file's is a ViT with --dim 16 --depth 2 --heads 2 --patch-size 8 --image-size 16, the run's a ViT with --dim 32 "}},
+		{func(c *Config) { c.Heads = 4 }, []string{c.Init, "heads is 2, the model's is 4"}},
+		{func(c *Config) { c.ImageSize = 32 }, []string{`"backbone.pos_embed" is [1 5 16], the model needs [1 17 16]`}},
 		{func(c *Config) { c.Depth = 1 }, []string{"blocks.1.", "is not part of the model"}},
 	} {
 		c := c

@@ -14,8 +14,6 @@ import (
 	"dino-vk/dino/internal/reference"
 	"dino-vk/dino/weights"
 	"dino-vk/gpu"
-	"dino-vk/gpu/gputest"
-	"dino-vk/gpu/op"
 )
 
 // officialFile is what the manifest says of a .pth file of the family
@@ -222,20 +220,7 @@ func TestReferenceCheckpointContents(t *testing.T) {
 // modelFeatures are a model's features of images.
 func modelFeatures(t *testing.T, m *Model, f *reference.File, images string) []float32 {
 	t.Helper()
-	c := gputest.New(t)
-	inputs := map[string]*gpu.Tensor{}
-	for _, p := range m.Params() {
-		values, err := m.Values(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs[p.Name] = c.Input(p.Name, values, p.Shape...)
-	}
-	find := func(name string) *gpu.Tensor { return inputs[name] }
-	x := c.Input("images", f.F32(t, images), f.Tensor(t, images).Shape...)
-	out := c.Keep(m.Forward(op.NewTape(c.Graph), find, op.Mode{}, x))
-	c.Run()
-	return c.Floats(out)
+	return featuresOfImages(t, m, f.F32(t, images), f.Tensor(t, images).Shape...)
 }
 
 // checkOptimizer demands epoch, center, counts and moments exactly.

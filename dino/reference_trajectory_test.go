@@ -156,6 +156,12 @@ func (r trajectory) start(t *testing.T, name string, accumulate int) *trajectory
 // prepare gives the step of a variant its memory; the weights are of its seed.
 func (r trajectory) prepare(t *testing.T, config Config) *trajectoryRun {
 	t.Helper()
+	return prepareRun(t, config, r.StepsPerEpoch, r.crops(t, "global"), r.crops(t, "local"))
+}
+
+// prepareRun prepares training on given crops.
+func prepareRun(t *testing.T, config Config, epochSteps int, global, local trajectoryCrops) *trajectoryRun {
+	t.Helper()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -164,12 +170,14 @@ func (r trajectory) prepare(t *testing.T, config Config) *trajectoryRun {
 	}
 	dev, store := gputest.Open(t), gpu.NewStore()
 	run := &trajectoryRun{
-		t: t, schedule: NewSchedule(config, r.StepsPerEpoch), batch: config.BatchSize, batches: config.Accumulate,
-		global: r.crops(t, "global"), local: r.crops(t, "local"),
+		t: t, schedule: NewSchedule(config, epochSteps), batch: config.BatchSize, batches: config.Accumulate, global: global, local: local,
 	}
-	run.views.Globals = store.New("globals", gpu.F32, 2*run.batch, 3, r.Img, r.Img)
-	if r.Local > 0 {
-		run.views.Locals = store.New("locals", gpu.F32, r.Local*run.batch, 3, r.LocalImg, r.LocalImg)
+	images := func(name string, crops, size int) *gpu.Tensor {
+		return store.New(name, gpu.F32, crops*run.batch, 3, size, size)
+	}
+	run.views.Globals = images("globals", 2, config.ImageSize)
+	if config.LocalCropsNumber > 0 {
+		run.views.Locals = images("locals", config.LocalCropsNumber, config.LocalSize)
 	}
 	run.views.Table = store.New("table", gpu.U32, run.batch, 4)
 	step, err := NewStep(config, dev.Caps(), store, func(*gpu.Graph, *gpu.Tensor) Views { return run.views })
@@ -195,7 +203,10 @@ func (r *trajectoryRun) states() map[string]*gpu.Tensor {
 }
 
 // do carries out optimizer step i, counted from 0, and returns its loss.
-func (r *trajectoryRun) do(i int) float32 {
+func (r *trajectoryRun) do(i int) float32 { return r.doCrops(i, i) }
+
+// doCrops carries out step i of the schedule on the crops of another.
+func (r *trajectoryRun) doCrops(row, i int) float32 {
 	r.t.Helper()
 	must := func(err error) {
 		r.t.Helper()
@@ -204,9 +215,9 @@ func (r *trajectoryRun) do(i int) float32 {
 		}
 	}
 	for m := range r.batches {
-		must(r.step.store.WriteF32(r.views.Globals, r.global.part(i, m*r.batch, r.batch)))
+		must(r.step.store.WriteF32(r.views.Globals, r.global.part(row, m*r.batch, r.batch)))
 		if r.views.Locals != nil {
-			must(r.step.store.WriteF32(r.views.Locals, r.local.part(i, m*r.batch, r.batch)))
+			must(r.step.store.WriteF32(r.views.Locals, r.local.part(row, m*r.batch, r.batch)))
 		}
 		slot, err := r.step.Acquire(context.Background(), m)
 		must(err)

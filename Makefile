@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs; see README.md.
 
-.PHONY: all demo test test-reference test-onnx test-drivers bench bench-torch shaders setup check
+.PHONY: all demo test test-reference test-onnx test-torch test-drivers bench bench-torch shaders setup check
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -41,6 +41,13 @@ test-onnx: setup
 	@./cmd/setup.sh onnx
 	npm install --silent --ignore-scripts --prefix $(ONNXRUNTIME) onnxruntime-node@1.30.0
 	DINOVK_ONNXRUNTIME=$(ONNXRUNTIME) $(GO) test -count=1 -v -run 'TestRuntime|TestChecker' ./dino/onnx
+
+# Load exported files in PyTorch, and go on with exported runs in the official
+# trainer's own code: DINOVK_DINO names a clone of facebookresearch/dino, and
+# DINOVK_TIMM, if set, one of huggingface/pytorch-image-models.
+test-torch: setup
+	@./cmd/setup.sh torch
+	DINOVK_REQUIRE_TORCH=1 $(GO) test -count=1 -v -run '^TestTorch' ./dino
 
 # All tests on several drivers; cmd/drivers.sh says which and how to name them.
 test-drivers: setup

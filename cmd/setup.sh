@@ -1,13 +1,13 @@
 #!/bin/sh
 # Install through apt what building and testing need and this machine lacks.
-# "setup.sh torch" adds the PyTorch that bench-torch compares with, "setup.sh
+# "setup.sh torch" adds the PyTorch that bench-torch and test-torch compare with, "setup.sh
 # onnx" the checker of test-onnx.
 set -eu
 want="gcc libc6-dev libvulkan1 mesa-vulkan-drivers vulkan-validationlayers"
 jpeg=libturbojpeg0
 grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null && jpeg=libturbojpeg
 want="$want $jpeg"
-[ "${1:-}" = torch ] && want="$want python3-torch python3-numpy libopenblas0-pthread"
+[ "${1:-}" = torch ] && want="$want python3-torch python3-torchvision python3-pil python3-numpy libopenblas0-pthread"
 [ "${1:-}" = onnx ] && want="$want python3-onnx"
 missing=""
 for p in $want; do

@@ -22,6 +22,7 @@ import (
 // PyTorch.
 const (
 	envDINO         = "DINOVK_DINO"
+	envTIMM         = "DINOVK_TIMM" // the same of timm
 	envRequireTorch = "DINOVK_REQUIRE_TORCH"
 )
 
@@ -158,6 +159,39 @@ func featuresOfImages(t *testing.T, m *Model, x []float32, shape ...int) []float
 	out := c.Keep(m.Forward(op.NewTape(c.Graph), find, op.Mode{}, c.Input("images", x, shape...)))
 	c.Run()
 	return c.Floats(out)
+}
+
+// timm builds the model that an exported folder describes, loads the weights
+// strictly, and computes the same features.
+func TestTorchTIMM(t *testing.T) {
+	timm := os.Getenv(envTIMM)
+	if timm == "" {
+		t.Skipf("%s names no folder with github.com/huggingface/pytorch-image-models", envTIMM)
+	}
+	c := runSettings(t)
+	o := openOfficial(t, c, 0)
+	c.MaxSteps = 3
+	run(t, c)
+	m := openNetwork(t, c.Output, "teacher")
+	config, err := m.TIMMConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := saveFile(t, "model.safetensors", m.WriteBackbone)
+	dir := filepath.Dir(model)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const n = 3
+	x := randomFloats(3, n*3*c.ImageSize*c.ImageSize)
+	images, output := filepath.Join(dir, "images"), filepath.Join(dir, "features")
+	writeFloats(t, images, x)
+	o.run(t, "timm_features.py", timm, dir, images, output)
+	e, err := reference.Measure("rel_max", featuresOfImages(t, m, x, n, 3, c.ImageSize, c.ImageSize), gpu.BytesF32(read(t, output)))
+	t.Logf("rel_max %.2g (limit 1e-05)", e)
+	if err != nil || !(e <= 1e-5) {
+		t.Errorf("rel_max %.3g (%v)", e, err)
+	}
 }
 
 // torchLoss limits a loss's relative difference, as the reference sets do.

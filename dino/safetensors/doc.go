@@ -6,5 +6,6 @@
 // Both directions stream, so a file never has to fit in memory twice, and
 // equal tensors and metadata always give equal bytes. Files are untrusted:
 // everything a header claims is checked against the file's size before memory
-// is taken.
+// is taken. The package is this project's own because the public one for Go
+// (github.com/nlpodyssey/safetensors) wants a file, or all tensors, in memory.
 package safetensors

@@ -5,7 +5,6 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,20 +18,24 @@ var layers = [][]string{
 	{"gpu"},
 	{"gpu/gputest", "gpu/op", "gpu/ref"},
 	{"vit", "resnet"},
-	{"dino/safetensors", "dino/data", "dino/eval"},
+	{"dino/safetensors", "dino/pth", "dino/data", "dino/eval"},
+	{"dino/weights"},
 	{"dino"},
+	{"dino/onnx"},
 	{"cmd", "bench"},
 }
 
+// layer is where a package stands: the longest path that it is in decides.
 func layer(pkg string) int {
-	for depth := len(layers) - 1; depth >= 0; depth-- {
-		if slices.ContainsFunc(layers[depth], func(p string) bool {
-			return pkg == p || strings.HasPrefix(pkg, p+"/")
-		}) {
-			return depth
+	depth, longest := -1, 0
+	for i, paths := range layers {
+		for _, p := range paths {
+			if (pkg == p || strings.HasPrefix(pkg, p+"/")) && len(p) > longest {
+				depth, longest = i, len(p)
+			}
 		}
 	}
-	return -1
+	return depth
 }
 
 // TestImportOrder keeps imports going one way only, as go/build's own test of

@@ -3,10 +3,13 @@ package dino
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"dino-vk/dino/weights"
 	"dino-vk/gpu/op"
+	"dino-vk/vit"
 )
 
 // initial are the weights of --init, from which student and teacher both start.
@@ -30,7 +33,7 @@ func openInitial(c Config, net Network) (*initial, error) {
 	}
 	n, err := f.Network("teacher")
 	if err == nil {
-		err = n.Check(backbonePrefix, net.Backbone.Params())
+		err = n.Check(backbonePrefix, resizable(net.Backbone.Params(), n))
 	}
 	from, unknown := ConfigOf(f, "teacher", 0)
 	if err == nil && unknown == nil && from.heads() != c.heads() { // no shape tells
@@ -66,8 +69,44 @@ func (in *initial) values(p op.Param) ([]float32, error) {
 	if !in.head && strings.HasPrefix(p.Name, headPrefix) {
 		return p.Values(in.seed), nil
 	}
-	values := make([]float32, p.Len())
-	return values, in.network.Tensor(p.Name).ReadF32(values)
+	tensor := in.network.Tensor(p.Name)
+	values := make([]float32, tensor.Len())
+	if err := tensor.ReadF32(values); err != nil {
+		return nil, err
+	}
+	if p.Name == backbonePrefix+posEmbed {
+		values = vit.ResizePosEmbed(values, grid(tensor.Shape), grid(p.Shape), p.Shape[2])
+	}
+	return values, nil
+}
+
+// posEmbed is the weight whose shape depends on the size of the images.
+const posEmbed = "pos_embed"
+
+// resizable are a backbone's params, with a position embedding for images of any
+// size if n has one.
+func resizable(params []op.Param, n *weights.Network) []op.Param {
+	params = slices.Clone(params)
+	for i, p := range params {
+		t := n.Tensor(backbonePrefix + posEmbed)
+		if p.Name == posEmbed && t != nil && grid(t.Shape) > 0 && t.Shape[2] == p.Shape[2] {
+			params[i].Shape = t.Shape
+		}
+	}
+	return params
+}
+
+// grid is the side of the square of patches that a position embedding
+// (1, 1+side², D) is for, 0 if it is for none.
+func grid(shape []int) int {
+	if len(shape) != 3 || shape[0] != 1 || shape[1] < 2 {
+		return 0
+	}
+	side := int(math.Sqrt(float64(shape[1] - 1)))
+	if side*side != shape[1]-1 {
+		return 0
+	}
+	return side
 }
 
 func (in *initial) close() error {

@@ -14,6 +14,7 @@ import (
 	"dino-vk/dino/data"
 	"dino-vk/dino/safetensors"
 	"dino-vk/gpu/gputest"
+	"dino-vk/gpu/ref"
 )
 
 // shapesBackbone is the teacher's backbone of a run with the demo's settings: a
@@ -142,6 +143,31 @@ func TestInitialWeights(t *testing.T) {
 	}
 }
 
+// For images of another size the file's position embedding is interpolated as
+// the reference would.
+func TestInitialOtherSize(t *testing.T) {
+	c, from := initialSettings(t, vitNet)
+	c.ImageSize, c.MaxSteps = 32, 1
+	tr, err := start(t, c, camera{n: runPictures}, &observed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(tr.checkpoint(), tr.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var wide []float64
+	for _, v := range from[teacherPrefix+backbonePrefix+posEmbed] {
+		wide = append(wide, float64(v))
+	}
+	want := ref.PosEmbed(wide, 2, 4, 4, c.Dim)
+	got := tensors(t, filepath.Join(c.Output, CheckpointName))[teacherPrefix+backbonePrefix+posEmbed]
+	for i, v := range got {
+		if len(got) != len(want) || v != float32(want[i]) {
+			t.Fatalf("element %d of %d is %g, want %g", i, len(got), v, want[i])
+		}
+	}
+}
+
 // While the backbone is kept fixed the student's head learns, and then both.
 func TestFreezeBackbone(t *testing.T) {
 	for _, optimizer := range Optimizers() {
@@ -231,7 +257,7 @@ func TestInitialRefused(t *testing.T) {
 		{func(c *Config) { c.Dim = 32 }, []string{c.Init, `"backbone.cls_token" is [1 1 16], the model needs [1 1 32]`,
 			"another backbone: the file's is a ViT with --dim 16 --depth 2 --heads 2 --patch-size 8 --image-size 16, the run's a ViT with --dim 32 "}},
 		{func(c *Config) { c.Heads = 4 }, []string{c.Init, "heads is 2, the model's is 4"}},
-		{func(c *Config) { c.ImageSize = 32 }, []string{`"backbone.pos_embed" is [1 5 16], the model needs [1 17 16]`}},
+		{func(c *Config) { c.PatchSize = 4 }, []string{`"backbone.patch_embed.proj.weight" is [16 3 8 8], the model needs [16 3 4 4]`}},
 		{func(c *Config) { c.Depth = 1 }, []string{"blocks.1.", "is not part of the model"}},
 	} {
 		c := c

@@ -197,3 +197,11 @@ func TestWriteErrors(t *testing.T) {
 		})
 	}
 }
+
+func narrow(wide []float64) []float32 {
+	values := make([]float32, len(wide))
+	for i, v := range wide {
+		values[i] = float32(v)
+	}
+	return values
+}

@@ -2,10 +2,8 @@ package onnx
 
 import (
 	"math"
-	"slices"
 	"strconv"
 
-	"dino-vk/gpu/ref"
 	"dino-vk/vit"
 )
 
@@ -87,32 +85,11 @@ func (g *graph) embedding(c vit.Config, size int) string {
 		if err != nil {
 			return nil, err
 		}
-		pos = interpolate(pos, from, to, c.Dim)
+		pos = vit.ResizePosEmbed(pos, from, to, c.Dim)
 		for i, v := range cls {
 			pos[i] += v
 		}
 		return pos, nil
 	}
 	return g.tensor(tensor{name: "pos_embed", shape: []int{1, c.Tokens(size, size), c.Dim}, floats: values})
-}
-
-// interpolate gives the position embedding (1+to², D) from that of from² patches;
-// of as many it is a copy.
-func interpolate(pos []float32, from, to, d int) []float32 {
-	if from == to {
-		return slices.Clone(pos)
-	}
-	wide := make([]float64, len(pos))
-	for i, v := range pos {
-		wide[i] = float64(v)
-	}
-	return narrow(ref.PosEmbed(wide, from, to, to, d))
-}
-
-func narrow(wide []float64) []float32 {
-	values := make([]float32, len(wide))
-	for i, v := range wide {
-		values[i] = float32(v)
-	}
-	return values
 }

@@ -11,13 +11,11 @@ import (
 	"strings"
 
 	"dino-vk/dino/safetensors"
+	"dino-vk/dino/weights"
 )
 
 // CheckpointName is the latest checkpoint's file name in the output folder.
 const CheckpointName = "checkpoint.safetensors"
-
-// checkpointFormat marks the files that this package writes.
-const checkpointFormat = "dino-vk checkpoint"
 
 // ErrOtherRun says that an output folder holds a run of other settings.
 var ErrOtherRun = errors.New("the output folder holds another run")
@@ -80,7 +78,7 @@ func (s State) metadata() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"format": checkpointFormat, "config": string(config), "state": string(state)}, nil
+	return map[string]string{"format": weights.RunFormat, "config": string(config), "state": string(state)}, nil
 }
 
 // Checkpoint is an opened checkpoint.
@@ -113,7 +111,7 @@ func newCheckpoint(f *safetensors.File, path string) (*Checkpoint, error) {
 }
 
 func readState(metadata map[string]string) (State, error) {
-	if metadata["format"] != checkpointFormat {
+	if metadata["format"] != weights.RunFormat {
 		return State{}, errors.New("not written by dino-vk")
 	}
 	s := State{Config: DefaultConfig()}

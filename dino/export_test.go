@@ -134,6 +134,35 @@ func TestExportMidEpoch(t *testing.T) {
 	}
 }
 
+// A file that does not fit names each tensor and both shapes. Nothing
+// is left behind.
+func TestImportRefuses(t *testing.T) {
+	c := runSettings(t)
+	c.LR = 0.01
+	run(t, c)
+	path := exportedRun(t, filepath.Join(c.Output, NumberedCheckpoint(0)))
+	for want, change := range map[string]func(*Config){
+		`tensor "dino_loss/center" is [1 32], the model needs [1 48]`:                    func(c *Config) { c.OutDim = 48 },
+		`student: ` + path + `: tensor "backbone.blocks.2.norm1.weight" [16] is missing`: func(c *Config) { c.Depth = 3 },
+		`tensor "module.backbone.blocks.1.norm1.weight" [16] is not part of the model`:   func(c *Config) { c.Depth = 1 },
+		`tensor "head.mlp.0.weight" is [24 16], the model needs [20 16]`:                 func(c *Config) { c.HeadHiddenDim = 20 },
+		`exp_avg of tensor "head.mlp.0.weight" is F32 [24 16], the model needs floats`:   func(c *Config) { c.HeadHiddenDim = 20 },
+		"--epochs 1":   func(c *Config) { c.Epochs, c.WarmupEpochs = 1, 2 },
+		"--batch-size": func(c *Config) { c.BatchSize = 0 },
+	} {
+		back := c
+		back.Output = filepath.Join(t.TempDir(), "new")
+		change(&back)
+		_, err := Import(openWeights(t, path), back, pictureSet(camera{n: runPictures}))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+		if _, err := os.Stat(back.Output); err == nil {
+			t.Errorf("%s was made", back.Output)
+		}
+	}
+}
+
 // openNetwork opens a network of a file of weights.
 func openNetwork(t *testing.T, path, network string) *Model {
 	t.Helper()

@@ -66,10 +66,12 @@ func (f *File) Close() error {
 
 // readZip reads a zip: NAME/data.pkl and a record NAME/data/KEY per storage.
 func readZip(r io.ReaderAt, size int64) (any, error) {
-	z, err := zip.NewReader(r, size)
+	b := &bounded{r: r, left: maxDirectory}
+	z, err := zip.NewReader(b, size)
 	if err != nil {
 		return nil, err
 	}
+	b.open = true
 	records := map[string]*zip.File{}
 	var pickle *zip.File
 	for _, f := range z.File {
@@ -90,11 +92,11 @@ func readZip(r io.ReaderAt, size int64) (any, error) {
 			return nil, fmt.Errorf("byte order %q (%v)", b, err)
 		}
 	}
-	b, err := readRecord(pickle, maxPickle)
+	text, err := readRecord(pickle, maxPickle)
 	if err != nil {
 		return nil, err
 	}
-	u := unpickler{b: b, storage: func(id Tuple) (*storage, error) {
+	u := unpickler{b: text, storage: func(id Tuple) (*storage, error) {
 		s, key, err := storageOf(id)
 		if err != nil {
 			return nil, err
@@ -111,6 +113,26 @@ func readZip(r io.ReaderAt, size int64) (any, error) {
 	}}
 	root, _, err := u.load()
 	return root, err
+}
+
+// maxDirectory bounds a zip's directory, in which a record takes some hundred
+// bytes, and with it the memory for reading it.
+const maxDirectory = 8 << 20
+
+// bounded reads so many bytes at most until it is opened.
+type bounded struct {
+	r    io.ReaderAt
+	left int
+	open bool
+}
+
+func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
+	if !b.open {
+		if b.left -= len(p); b.left < 0 {
+			return 0, fmt.Errorf("the zip's directory has more than %d bytes", maxDirectory)
+		}
+	}
+	return b.r.ReadAt(p, at)
 }
 
 // readRecord reads a record of at most limit bytes.

@@ -203,6 +203,19 @@ func TestBounded(t *testing.T) {
 			t.Errorf("%s: %d bytes of memory for a pickle of %d", name, grown, len(body))
 		}
 	}
+	var many bytes.Buffer
+	z := zip.NewWriter(&many)
+	for range maxDirectory / 46 { // bytes of an entry
+		if _, err := z.Create(""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(many.Bytes()); err == nil || !strings.Contains(err.Error(), "directory") {
+		t.Errorf("a long directory: %v", err)
+	}
 	if _, err := open(zipOf(t, "\x80\x02"+strings.Repeat("N", maxPickle), 0)); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a long pickle: %v", err)
 	}

@@ -54,7 +54,7 @@ func (f *File) Architecture(network string) (Architecture, error) {
 		return a, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	if f.Config != nil {
-		a.Heads = cmp.Or(f.Config.Heads, a.Heads)
+		a.Heads = cmp.Or(f.Config.Heads, f.Config.TIMM.Heads, a.Heads)
 	}
 	return a, nil
 }

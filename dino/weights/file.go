@@ -22,9 +22,8 @@ type File struct {
 	Source Source
 	// Metadata is that of a safetensors file.
 	Metadata map[string]string
-	// Config is what a Hugging Face config.json beside the file says, nil
-	// without one.
-	Config *HuggingFaceConfig
+	// Config is what a hub's config.json beside the file says, nil without one.
+	Config *HubConfig
 	// Training is what a reference training checkpoint holds besides the
 	// networks, nil for other files.
 	Training *Training
@@ -33,16 +32,22 @@ type File struct {
 	close    func() error
 }
 
-// HuggingFaceConfig is what of a ViT's config.json its shapes do not say.
-type HuggingFaceConfig struct {
-	Heads     int    `json:"num_attention_heads"`
-	Act       string `json:"hidden_act"`
-	QKVBias   *bool  `json:"qkv_bias"`
-	ImageSize int    `json:"image_size"`
+// HubConfig is what of a model its shapes do not say, from the config.json in a
+// folder of a hub: Hugging Face's of a ViT, or timm's.
+type HubConfig struct {
+	Heads   int    `json:"num_attention_heads"`
+	Act     string `json:"hidden_act"`
+	QKVBias *bool  `json:"qkv_bias"`
+	TIMM    struct {
+		Heads int `json:"num_heads"`
+	} `json:"model_args"`
 }
 
 // Files are the names by which a folder's weights are found, best first.
-var Files = []string{"checkpoint.safetensors", "checkpoint.pth", "model.safetensors", "pytorch_model.bin"}
+var Files = append([]string{"checkpoint.safetensors", "checkpoint.pth"}, hubFiles...)
+
+// hubFiles are the names of weights in the folders of hubs.
+var hubFiles = []string{"model.safetensors", "pytorch_model.bin"}
 
 // Open opens the file at path, or the one of Files in the folder at path; the
 // caller closes it.
@@ -164,9 +169,13 @@ func (f *File) addPlain(list stateDict) (err error) {
 	f.Source = Backbone
 	if isHuggingFace(list) {
 		f.Source = HuggingFace
+	}
+	if slices.Contains(hubFiles, filepath.Base(f.Path)) {
 		if err := f.readConfig(); err != nil {
 			return err
 		}
+	}
+	if f.Source == HuggingFace {
 		list, err = fromHuggingFace(list)
 	} else {
 		list = fromReference(list)
@@ -185,7 +194,7 @@ func (f *File) readConfig() error {
 		return nil
 	}
 	if err == nil {
-		f.Config = &HuggingFaceConfig{}
+		f.Config = &HubConfig{}
 		err = json.Unmarshal(text, f.Config)
 	}
 	if err != nil {

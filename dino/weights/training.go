@@ -89,9 +89,6 @@ func (t *Training) readOptimizer(optimizer *pth.Dict, student *Network) error {
 			if !ok {
 				continue // never updated yet
 			}
-			if t.states[name] != nil {
-				return fmt.Errorf("parameter %d is in two places", numbers[i][k])
-			}
 			t.states[name] = d
 		}
 	}

@@ -176,11 +176,12 @@ func TestResNet(t *testing.T) {
 }
 
 // config.json tells what shapes do not.
-func TestHuggingFaceConfig(t *testing.T) {
+func TestHubConfig(t *testing.T) {
 	path := saved(t, nil, huggingFaceEntries(""))
 	config := filepath.Join(filepath.Dir(path), "config.json")
 	for text, want := range map[string]string{
-		`{"num_attention_heads": 12, "hidden_act": "gelu", "qkv_bias": true}`: "",
+		`{"num_attention_heads": 12, "hidden_act": "gelu", "qkv_bias": true}`:        "",
+		`{"architecture": "vit_small_patch16_224", "model_args": {"num_heads": 12}}`: "",
 		`{"hidden_act": "relu"}`: `hidden_act "relu"`,
 		`{"qkv_bias": false}`:    "qkv_bias false",
 		`{`:                      "unexpected end",
@@ -329,6 +330,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(read(saved(f, nil, list)))
 	f.Add(read(pickled(f, dict(f, list))))
 	f.Add(read(saved(f, map[string]string{"format": RunFormat}, list)))
+	f.Add(read(training(f, trainingParts(f))))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(dir, fmt.Sprintf("weights%d", os.Getpid()))
@@ -341,6 +343,10 @@ func FuzzOpen(f *testing.F) {
 		}
 		defer file.Close()
 		_, _ = file.Architecture("teacher")
+		if tr := file.Training; tr != nil {
+			_, _ = tr.Steps("backbone.w")
+			_, _ = tr.Moment("backbone.w", "exp_avg", []int{2, 1})
+		}
 		if n, err := file.Network("teacher"); err == nil {
 			for _, x := range n.Tensors {
 				_ = x.ReadF32(make([]float32, x.Len())) // the file bounds it

@@ -12,7 +12,7 @@ with open(output, "wb") as out:
     for path in files:
         net, _ = backbone()
         net.head = net.fc = torch.nn.Identity()
-        state = read_safetensors(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu")
+        state = read_safetensors(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(state, strict=True)
         net.eval()
         with torch.no_grad():

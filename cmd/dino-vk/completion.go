@@ -169,6 +169,8 @@ func flagValues(name string) []string {
 		return dino.Optimizers()
 	case "jpeg":
 		return data.JPEGDecoders()
+	case "format":
+		return formatNames()
 	}
 	return nil
 }

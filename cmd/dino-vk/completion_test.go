@@ -28,6 +28,7 @@ func TestComplete(t *testing.T) {
 		{[]string{"train", "--data", ""}, nil}, // file names
 		{[]string{"train", "--output", "data", "--accu"}, []string{"--accumulate"}},
 		{[]string{"attention", "--network", ""}, []string{"teacher", "student"}},
+		{[]string{"export", "--format", "t"}, []string{"timm"}},
 		{[]string{"devices", "--"}, []string{"--help"}},
 		{[]string{"--h"}, []string{"--help"}},
 	} {

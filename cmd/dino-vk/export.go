@@ -91,14 +91,19 @@ func findFormat(c *cli.Context, output string) (exportFormat, error) {
 	if i >= 0 {
 		return exportFormats[i], nil
 	}
-	names := make([]string, len(exportFormats))
-	for k, f := range exportFormats {
-		names[k] = f.name
-	}
+	names := strings.Join(formatNames(), ", ")
 	if name != "" {
-		return exportFormat{}, usagef(c, "--format %s: unknown; use one of %s", name, strings.Join(names, ", "))
+		return exportFormat{}, usagef(c, "--format %s: unknown; use one of %s", name, names)
 	}
-	return exportFormat{}, usagef(c, "--output %s: its extension names no format; give --format, one of %s", output, strings.Join(names, ", "))
+	return exportFormat{}, usagef(c, "--output %s: its extension names no format; give --format, one of %s", output, names)
+}
+
+func formatNames() []string {
+	names := make([]string, len(exportFormats))
+	for i, f := range exportFormats {
+		names[i] = f.name
+	}
+	return names
 }
 
 // inFile makes a format of what writes a model.

@@ -3,6 +3,7 @@ package dino
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -161,32 +162,47 @@ func featuresOfImages(t *testing.T, m *Model, x []float32, shape ...int) []float
 	return c.Floats(out)
 }
 
-// timm builds the model that an exported folder describes, loads the weights
-// strictly, and computes the same features.
+// What the hubs' folders say is enough to compute the same features: timm builds
+// the model and loads it strictly; of transformers' ViT the forward pass, from
+// its config.json and its names.
 func TestTorchTIMM(t *testing.T) {
 	timm := os.Getenv(envTIMM)
 	if timm == "" {
 		t.Skipf("%s names no folder with github.com/huggingface/pytorch-image-models", envTIMM)
 	}
+	checkHub(t, "timm_features.py", (*Model).TIMMConfig, (*Model).WriteBackbone, timm)
+}
+
+func TestTorchHuggingFace(t *testing.T) {
+	config := func(m *Model, _ Config) ([]byte, error) {
+		text, _, err := m.HuggingFaceConfig()
+		return text, err
+	}
+	checkHub(t, "huggingface_features.py", config, (*Model).WriteHuggingFace)
+}
+
+// checkHub exports a folder and compares the features that a script computes
+// with it.
+func checkHub(t *testing.T, script string, config func(*Model, Config) ([]byte, error), write func(*Model, io.Writer) error, args ...string) {
+	t.Helper()
 	c := runSettings(t)
 	o := openOfficial(t, c, 0)
 	c.MaxSteps = 3
 	run(t, c)
 	m := openNetwork(t, c.Output, "teacher")
-	config, err := m.TIMMConfig(c)
+	text, err := config(m, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := saveFile(t, "model.safetensors", m.WriteBackbone)
-	dir := filepath.Dir(model)
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644); err != nil {
+	dir := filepath.Dir(saveFile(t, "model.safetensors", func(w io.Writer) error { return write(m, w) }))
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	const n = 3
 	x := randomFloats(3, n*3*c.ImageSize*c.ImageSize)
 	images, output := filepath.Join(dir, "images"), filepath.Join(dir, "features")
 	writeFloats(t, images, x)
-	o.run(t, "timm_features.py", timm, dir, images, output)
+	o.run(t, script, append(args, dir, images, output)...)
 	e, err := reference.Measure("rel_max", featuresOfImages(t, m, x, n, 3, c.ImageSize, c.ImageSize), gpu.BytesF32(read(t, output)))
 	t.Logf("rel_max %.2g (limit 1e-05)", e)
 	if err != nil || !(e <= 1e-5) {

@@ -1,10 +1,14 @@
 package weights
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
+
+	"dino-vk/dino/safetensors"
 )
 
 // Source is who names the tensors.
@@ -151,5 +155,23 @@ func fromReference(list stateDict) stateDict {
 		}
 		out = append(out, t)
 	}
-	return out
+	return withCounters(out)
+}
+
+// withCounters adds the counters of batch norm that PyTorch before 0.4.1 did not
+// keep, as later ones do: they begin anew.
+func withCounters(list stateDict) stateDict {
+	const kept, counter = ".running_var", ".num_batches_tracked"
+	names := map[string]bool{}
+	for _, t := range list {
+		names[t.Name] = true
+	}
+	for _, t := range slices.Clone(list) {
+		name, ok := strings.CutSuffix(t.Name, kept)
+		if ok && !names[name+counter] {
+			zero := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(make([]byte, 8))), nil }
+			list = append(list, &Tensor{Name: name + counter, Type: safetensors.I64, Shape: []int{}, parts: []part{{name + counter, zero}}})
+		}
+	}
+	return list
 }

@@ -168,6 +168,9 @@ func TestResNet(t *testing.T) {
 			safetensors.Values("fc.weight", []int{10, c.Features()}, make([]float32, 10*c.Features())))
 		f := mustOpen(t, pickled(t, dict(t, list)))
 		checkNetwork(t, f, "teacher", BackbonePrefix, params)
+		// Old files have no counters.
+		old := slices.DeleteFunc(slices.Clone(list), func(e safetensors.Entry) bool { return strings.HasSuffix(e.Name, "num_batches_tracked") })
+		checkNetwork(t, mustOpen(t, pickled(t, dict(t, old))), "teacher", BackbonePrefix, params)
 		a, err := f.Architecture("teacher")
 		if err != nil || !slices.Equal(a.Blocks, c.Layers) || a.Bottleneck != c.Bottleneck || a.Width != c.Width || (a.StemSize == 7) != (c.Stem == resnet.ImageNet) {
 			t.Errorf("%+v, %v", a, err)

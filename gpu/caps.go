@@ -20,7 +20,8 @@ const (
 	BufferDeviceAddress
 	TimelineSemaphore
 	MemoryModel
-	CoopMatrix // VK_KHR_cooperative_matrix
+	CoopMatrix   // VK_KHR_cooperative_matrix
+	SharedMemory // quick shared memory and barriers: the device is no CPU
 )
 
 var featureNames = map[string]Features{
@@ -33,6 +34,7 @@ var featureNames = map[string]Features{
 	"timeline":            TimelineSemaphore,
 	"memorymodel":         MemoryModel,
 	"coopmat":             CoopMatrix,
+	"shared":              SharedMemory,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

@@ -167,7 +167,11 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.MaxAllocation = int64(more.MaxAllocation)
 	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
-	c.Features = featuresOf(c.features) &^ disable
+	c.Features = featuresOf(c.features)
+	if c.Kind != CPU {
+		c.Features |= SharedMemory
+	}
+	c.Features &^= disable
 	return c
 }
 

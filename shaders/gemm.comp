@@ -1,5 +1,5 @@
 #version 450
-// Matrix product of any shape; the equation is in gemm.glsl.
+// Matrix product of any shape; the equation is in gemm_matrices.glsl.
 #extension GL_GOOGLE_include_directive : require
 #define VEC 1
 #include "gemm.glsl"

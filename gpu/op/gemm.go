@@ -45,6 +45,10 @@ func (s gemmSize) quads() bool {
 }
 
 var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
+	sharedGEMM("gemm_shared_vec4", 16, 16),
+	sharedGEMM("gemm_shared_vec4", 8, 16),
+	sharedGEMM("gemm_shared_vec4", 8, 8),
+	sharedGEMM("gemm_shared", 8, 8),
 	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
 		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
@@ -60,6 +64,26 @@ var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 	}},
 	{Module: "gemm_reduce"},
 }}
+
+// sharedGEMM is the product of blocks of wide x tall tiles from shared memory.
+// Blocks larger than the smallest are for products that have enough of them for
+// the device, if they add no more than an eighth to the work by overhanging.
+func sharedGEMM(module string, wide, tall int) gpu.Variant {
+	return gpu.Variant{
+		Module: module,
+		Needs:  gpu.SharedMemory,
+		Spec:   gpu.Spec{"TILES_X": uint32(wide), "TILES_Y": uint32(tall)},
+		Fits: func(_ gpu.Caps, problem any) bool {
+			p := problem.(gemmProblem)
+			if module == "gemm_shared_vec4" && !p.quads() {
+				return false
+			}
+			least := roundUp(p.M, gemmTile*8) * roundUp(p.N, gemmTile*8)
+			size := roundUp(p.M, gemmTile*tall) * roundUp(p.N, gemmTile*wide)
+			return wide*tall == gemmTiles || size <= least+least/8 && size >= enoughGroups*gemmTile*gemmTile*wide*tall
+		},
+	}
+}
 
 // gemmProblem and gemmReduceProblem are what their kernels' variants are
 // chosen by.
@@ -87,8 +111,9 @@ type gemmReducePush struct {
 }
 
 const (
-	gemmTile  = 8  // rows and columns of an invocation's tile
-	gemmTiles = 64 // tiles of a workgroup
+	gemmTile     = 8   // rows and columns of an invocation's tile
+	gemmTiles    = 64  // tiles of a workgroup; more in some variants
+	enoughGroups = 256 // workgroups that keep any device busy
 )
 
 // Gemm records a matrix product. Tensors too large for one binding are cut
@@ -242,8 +267,13 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 
 // shader picks and specializes the kernel for a product.
 func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
-	wide := gemmTilesX(size.M, size.N)
-	sh := g.Pick(gemmKernel, gemmProblem{p, size}).With("TILES_X", uint32(wide))
+	sh := g.Pick(gemmKernel, gemmProblem{p, size})
+	wide, tall := int(sh.Spec["TILES_X"]), int(sh.Spec["TILES_Y"])
+	if wide == 0 { // blocks of any shape
+		wide = gemmTilesX(size.M, size.N)
+		tall = gemmTiles / wide
+		sh = sh.With("TILES_X", uint32(wide))
+	}
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
 	}
@@ -255,7 +285,7 @@ func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 	}
 	return sh, gpu.Groups{
 		ceilDiv(size.N, gemmTile*wide),
-		ceilDiv(size.M, gemmTile*gemmTiles/wide),
+		ceilDiv(size.M, gemmTile*tall),
 		1,
 	}
 }
@@ -274,12 +304,12 @@ func gemmTilesX(m, n int) int {
 }
 
 // gemmParts is into how many parts to cut the sum so that the device has
-// enough to do: at least 256 workgroups if that leaves 256 summands to each. No
-// part may be too long to loop over, where four summands can take six rounds.
+// enough to do: enoughGroups if that leaves 256 summands to each. No part may
+// be too long to loop over, where four summands can take six rounds.
 func gemmParts(s gemmSize) int {
 	wide := gemmTilesX(s.M, s.N)
 	groups := ceilDiv(s.N, gemmTile*wide) * ceilDiv(s.M, gemmTile*gemmTiles/wide)
-	return max(ceilDiv(s.K, mostIterations/2), min(ceilDiv(256, groups), s.K/256))
+	return max(ceilDiv(s.K, mostIterations/2), min(ceilDiv(enoughGroups, groups), s.K/256))
 }
 
 func ceilDiv(n, d int) int { return (n + d - 1) / d }

@@ -16,12 +16,25 @@ func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
 	all := k.Variants
 	defer func() { k.Variants = all }()
 	for i, v := range all {
+		name := v.Module
+		if v.Needs&gpu.SharedMemory != 0 {
+			v = forced(v)
+			name += fmt.Sprintf("_%dx%d", v.Spec["TILES_X"], v.Spec["TILES_Y"])
+		}
 		if v.Needs&^gputest.Open(t).Caps().Features != 0 {
 			continue
 		}
-		k.Variants = all[i:]
-		t.Run(v.Module, test)
+		k.Variants = append([]gpu.Variant{v}, all[i+1:]...)
+		t.Run(name, test)
 	}
+}
+
+// forced is a product for GPUs that runs on any device and however small the
+// matrices are.
+func forced(v gpu.Variant) gpu.Variant {
+	v.Needs &^= gpu.SharedMemory
+	v.Fits = func(_ gpu.Caps, problem any) bool { return v.Module == "gemm_shared" || problem.(gemmProblem).quads() }
+	return v
 }
 
 // gemmCase is a product with what follows it.
@@ -194,6 +207,42 @@ func TestGELU(t *testing.T) {
 		v := float64(x[i])
 		return gputest.Epsilon * (4 + v*v/2) * (ref.NormalCDF(v) + math.Abs(v)*math.Exp(-v*v/2))
 	})
+}
+
+// What a GPU gets: large blocks where there are enough of them, and the variants
+// for any device where its features are masked.
+func TestGemmOnGPU(t *testing.T) {
+	for _, c := range []struct {
+		m, n, k    int
+		transA     bool
+		features   gpu.Features
+		module     string
+		wide, tall uint32 // tiles of a block
+		groups     gpu.Groups
+	}{
+		{m: 16384, n: 1536, k: 384, features: gpu.SharedMemory, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 128, 1}},
+		{m: 65536, n: 64, k: 384, features: gpu.SharedMemory, module: "gemm_shared_vec4", wide: 8, tall: 16, groups: gpu.Groups{1, 512, 1}},
+		{m: 1000, n: 100, k: 64, features: gpu.SharedMemory, module: "gemm_shared_vec4", wide: 8, tall: 8, groups: gpu.Groups{2, 16, 1}},
+		{m: 384, n: 384, k: 16384, transA: true, features: gpu.SharedMemory, module: "gemm_shared_vec4", wide: 8, tall: 8, groups: gpu.Groups{6, 6, 1}},
+		{m: 16384, n: 1535, k: 384, features: gpu.SharedMemory, module: "gemm_shared", wide: 8, tall: 8, groups: gpu.Groups{24, 256, 1}},
+		{m: 1024, n: 64, k: 64, module: "gemm_texel", wide: 8, groups: gpu.Groups{1, 16, 1}},
+	} {
+		caps := gpu.MinimalCaps
+		caps.Features = c.features
+		g, s := gpu.NewGraph(caps), gpu.NewStore()
+		p := GEMM{A: s.New("a", gpu.F32, c.m, c.k), B: s.New("b", gpu.F32, c.k, c.n), C: s.New("c", gpu.F32, c.m, c.n), TransA: c.transA}
+		if c.transA {
+			p.A = p.A.Reshape(c.k, c.m)
+		}
+		size, err := p.size()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sh, groups := p.shader(g, size)
+		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || g.Err() != nil {
+			t.Errorf("%dx%dx%d: %s %v in workgroups %v, %v", c.m, c.n, c.k, sh.Module, sh.Spec, groups, g.Err())
+		}
+	}
 }
 
 func TestGemmRefuses(t *testing.T) {

@@ -1,36 +1,12 @@
-// Matrix product: c = epilogue(alpha op(a) op(b)), op(a) (m, k), op(b) (k, n),
-// c (m, n), all row-major f32; op(x) is x, or the transpose of the stored x
-// (so a is stored (k, m) where TRANS_A, b (n, k) where TRANS_B). Sums are f32.
+// Matrix product without shared memory, barriers or subgroups: on processors,
+// where a load takes many instructions for every invocation, tiles from
+// registers alone are by far the quickest, and any device can run it. The
+// equation is in gemm_matrices.glsl. A workgroup is 64 tiles.
 //
-// Every invocation makes a tile of 8 x 8 elements from registers, without
-// shared memory, barriers or subgroups: on processors, where a load takes many
-// instructions for every invocation, that is by far the quickest, and any
-// device can run it. A workgroup is 64 tiles, TILES_X of them side by side.
-//
-// SPLIT: the third axis of the grid cuts k into parts of `part` elements, and
-// the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
-//
-// Define VEC, 4 where both operands' and c's rows are multiples of 4 elements,
-// and perhaps TEXELS, see tile.glsl; they make llvmpipe two to three times as
-// fast.
-#include "tile.glsl"
-#define EPILOGUE_BINDING 2
-#include "gemm_epilogue.glsl"
+// Define VEC and perhaps TEXELS; they make llvmpipe two to three times as fast.
+#include "gemm_matrices.glsl"
 
 layout(local_size_x = 64) in;
-INPUT(0, a);
-INPUT(1, b);
-layout(constant_id = 6) const bool TRANS_A = false;
-layout(constant_id = 7) const bool TRANS_B = false;
-layout(constant_id = 8) const bool SPLIT = false;
-layout(constant_id = 9) const uint TILES_X = 8;
-layout(constant_id = 10) const bool TAIL = true; // k or part is no multiple of 4
-layout(push_constant) uniform Push {
-    uint m, n, k;
-    uint part; // elements of k that one workgroup sums, a multiple of 4
-    uint slot; // SPLIT: the number of the first part
-    float alpha;
-};
 
 void main() {
     const uint row0 = (gl_WorkGroupID.y * (64u / TILES_X) + gl_LocalInvocationID.x / TILES_X) * 8u;
@@ -69,25 +45,5 @@ void main() {
         }
         addToTile(va, TRANS_A, vb, !TRANS_B)
     }
-
-    for (uint i = 0u; i < 8u; ++i) {
-        if (row0 + i >= m) {
-            break;
-        }
-        uint at = (row0 + i) * n;
-        if (SPLIT) {
-            at += (slot + gl_WorkGroupID.z) * m * n;
-        }
-        for (uint j = 0u; j < 8u; j += VEC) {
-            if (col0 + j >= n) {
-                break;
-            }
-            const STORED v = tileAt(i, j);
-            if (SPLIT) {
-                c[(at + col0 + j) / VEC] = v;
-            } else {
-                store((at + col0 + j) / VEC, (col0 + j) / VEC, alpha * v);
-            }
-        }
-    }
+    storeTile(uvec2(col0, row0), uvec2(4u));
 }

@@ -1,5 +1,5 @@
 // A tile of 8 x 8 sums of products that an invocation keeps in registers, and
-// the loads that feed it; gemm.glsl says why.
+// the loads that feed it.
 //
 // Define VEC and perhaps TEXELS, see stored.glsl.
 #ifndef TILE_GLSL

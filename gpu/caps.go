@@ -76,6 +76,7 @@ type Caps struct {
 	SharedBytes    uint32    // shared memory of a workgroup
 	MaxPush        uint32    // bytes of push constants
 	SubgroupSize   uint32
+	Products       []MatrixProduct // with CoopMatrix: the preferred first
 }
 
 // MinimalCaps are the least limits that the kernels are written for; they are

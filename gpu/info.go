@@ -172,6 +172,9 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 		c.Features |= SharedMemory
 	}
 	c.Features &^= disable
+	if c.Features&CoopMatrix != 0 {
+		c.Products = matrixProducts(in.api.CooperativeMatrices(p, c.support))
+	}
 	return c
 }
 

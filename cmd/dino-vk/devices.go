@@ -49,6 +49,9 @@ func printDevice(c *cli.Context, d gpu.Info) {
 	row("binding", "%s at most", gpu.FormatBytes(d.MaxBinding))
 	row("workgroup", "%d invocations, %s shared memory, subgroups of %d", d.MaxInvocations, gpu.FormatBytes(int64(d.SharedBytes)), d.SubgroupSize)
 	row("features", "%v", d.Features)
+	for _, p := range d.Products {
+		row("matrix units", "%v", p)
+	}
 	if !d.Compute {
 		row("usable", "no: it lacks a compute queue or Vulkan 1.1")
 	}

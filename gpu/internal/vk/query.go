@@ -28,6 +28,7 @@ const (
 	typeIntegerDotProductFeatures    = 1000280000
 	typeMaintenance4Properties       = 1000413001
 	typeCooperativeMatrixFeatures    = 1000506000
+	typeCooperativeMatrixProperties  = 1000506001
 	memoryPropertiesBytes            = 520
 	coreFeatures                     = 55
 	featureFloat64, featureInt64     = 39, 40

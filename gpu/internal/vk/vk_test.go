@@ -33,6 +33,7 @@ func TestLayouts(t *testing.T) {
 		{"VkExtensionProperties", unsafe.Sizeof(extensionProperties{}), 260},
 		{"VkLayerProperties", unsafe.Sizeof(layerProperties{}), 520},
 		{"VkDebugUtilsMessengerCreateInfoEXT", unsafe.Sizeof(messengerCreateInfo{}), 48},
+		{"VkCooperativeMatrixPropertiesKHR", unsafe.Sizeof(cooperativeMatrixProperties{}), 56},
 		{"VkValidationFeaturesEXT", unsafe.Sizeof(validationFeaturesInfo{}), 48},
 	} {
 		if tc.got != tc.want {

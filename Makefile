@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs; see README.md.
 
-.PHONY: all demo test test-reference test-onnx test-torch test-drivers bench bench-torch shaders setup check
+.PHONY: all demo test test-reference test-onnx test-torch test-drivers bench bench-torch gpu-bundle shaders setup check
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -61,3 +61,9 @@ bench: setup
 bench-torch: setup
 	@./cmd/setup.sh torch
 	$(GO) run ./cmd/dino-vk bench --torch
+
+# A folder and a .tar.xz of it in bundle/ that test, measure and train on a Linux
+# machine with a GPU's driver and nothing else; see bench/README.md.
+gpu-bundle: setup
+	@./cmd/setup.sh bundle
+	@./cmd/bundle/bundle.sh

@@ -1,13 +1,16 @@
 """DINO's training step (arXiv 2104.14294, algorithm 1) in PyTorch, for comparison.
 
-Usage: torch_step.py FILE --steps N --threads T
+Usage: torch_step.py FILE --steps N --threads T [--variant plain|eager|compiled] [--device cpu|cuda]
 
 FILE is a safetensors file, written by "dino-vk bench --torch", with the weights
 student.NAME and teacher.NAME by the reference's names, the crops crops.global
 (2, B, 3, S, S) and crops.local (L, B, 3, s, s), and the settings as metadata.
-Every step takes the same crops and settings, in float32, on the CPU or, where
-PyTorch has it, on CUDA. The output is one line of JSON: PyTorch's version and
-the loss and the seconds of every step.
+Every step takes the same crops and settings, on CUDA where PyTorch has it. The
+variant plain is algorithm 1 written out, in float32. The others are what PyTorch
+does best: bfloat16 by autocast with float32 weights, SDPA, the fused AdamW,
+clipping and averaging of all tensors at once, and compiled has torch.compile
+make the forward and backward pass. The output is one line of JSON: PyTorch's
+version, the device and the loss and the seconds of every step.
 """
 
 import argparse
@@ -37,8 +40,8 @@ def read(path):
 class Network:
     """A Vision Transformer or ResNet with DINO's head, on weights by name."""
 
-    def __init__(self, weights, settings):
-        self.w = weights
+    def __init__(self, weights, settings, sdpa):
+        self.w, self.sdpa = weights, sdpa
         self.resnet, self.norm_in_head = settings["resnet"], settings["use_bn_in_head"]
         self.patch, self.depth, self.heads = settings["patch_size"], settings["depth"], settings["heads"]
         self.eps, self.layers = settings["layer_norm_eps"], settings["head_layers"]
@@ -109,8 +112,11 @@ class Network:
         n, tokens, dim = x.shape
         qkv = self.linear(x, name + "qkv").reshape(n, tokens, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        a = (q @ k.transpose(-2, -1) * (dim // self.heads) ** -0.5).softmax(-1)
-        return self.linear((a @ v).transpose(1, 2).reshape(n, tokens, dim), name + "proj")
+        if self.sdpa:
+            o = F.scaled_dot_product_attention(q, k, v)
+        else:
+            o = (q @ k.transpose(-2, -1) * (dim // self.heads) ** -0.5).softmax(-1) @ v
+        return self.linear(o.transpose(1, 2).reshape(n, tokens, dim), name + "proj")
 
     def head(self, x):
         apart = 3 if self.norm_in_head else 2
@@ -128,6 +134,11 @@ def is_statistic(name):
 
 
 class Training:
+    """The step written out, in float32."""
+
+    sdpa = False
+    optimizer_options = {}
+
     def __init__(self, tensors, settings, device):
         self.s = settings
         student, teacher = ({name[len(role):]: t.to(device) for name, t in tensors.items() if name.startswith(role)}
@@ -139,40 +150,84 @@ class Training:
         plain = [t for name, t in trained.items() if name.endswith(".bias") or t.ndim == 1]
         decayed = [t for name, t in trained.items() if not (name.endswith(".bias") or t.ndim == 1)]
         self.optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": settings["weight_decay"]},
-                                            {"params": plain, "weight_decay": 0}], lr=settings["lr"])
-        self.student, self.teacher = Network(student, settings), Network(teacher, settings)
+                                            {"params": plain, "weight_decay": 0}], lr=settings["lr"], **self.optimizer_options)
+        self.student, self.teacher = Network(student, settings, self.sdpa), Network(teacher, settings, self.sdpa)
+        self.averaged = [name for name in teacher if not is_statistic(name)]
         self.center = torch.zeros(len(student["head.last_layer.weight_v"]), device=device)
         crops = [tensors[name].to(device) for name in ("crops.global", "crops.local") if name in tensors]
         self.crops = [x.flatten(0, 1) for x in crops]
         self.count = sum(len(x) for x in crops)
 
-    def loss(self, student, teacher):
+    def loss(self, student, teacher, center):
         s = F.log_softmax(student / self.s["student_temp"], -1).chunk(self.count)
-        t = F.softmax((teacher - self.center) / self.s["teacher_temp"], -1).chunk(2)
+        t = F.softmax((teacher - center) / self.s["teacher_temp"], -1).chunk(2)
         terms = [-(q * p).sum(-1).mean() for i, q in enumerate(t) for v, p in enumerate(s) if v != i]
         return sum(terms) / len(terms)
 
-    def step(self):
+    def forward(self, center):
+        """The loss, and the mean of the teacher's outputs (K)."""
         with torch.no_grad():
             teacher = self.teacher(self.crops[:1])
-        loss = self.loss(self.student(self.crops), teacher)
+        return self.loss(self.student(self.crops), teacher, center), teacher.mean(0)
+
+    def clip(self, gradients):
+        for g in gradients:
+            scale = self.s["clip_grad"] / (g.norm() + 1e-6)
+            if scale < 1:
+                g.mul_(scale)
+
+    def average(self, teacher, student, m):
+        for t, s in zip(teacher, student):
+            t.mul_(m).add_(s, alpha=1 - m)
+
+    def step(self):
+        loss, mean = self.forward(self.center)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         with torch.no_grad():
             m = self.s["center_momentum"]
-            self.center = self.center * m + teacher.mean(0) * (1 - m)
-            for group in self.optimizer.param_groups:
-                for t in group["params"]:
-                    scale = self.s["clip_grad"] / (t.grad.norm() + 1e-6)
-                    if self.s["clip_grad"] > 0 and scale < 1:
-                        t.grad.mul_(scale)
+            self.center = self.center * m + mean * (1 - m)
+            if self.s["clip_grad"] > 0:
+                self.clip([t.grad for group in self.optimizer.param_groups for t in group["params"]])
         self.optimizer.step()
         with torch.no_grad():
-            m = self.s["momentum"]
-            for name, t in self.teacher.w.items():
-                if not is_statistic(name):
-                    t.mul_(m).add_(self.student.w[name].detach(), alpha=1 - m)
+            self.average([self.teacher.w[n] for n in self.averaged], [self.student.w[n] for n in self.averaged], self.s["momentum"])
         return loss.item()  # waits for a device
+
+
+class Fast(Training):
+    """The same step as PyTorch does it best."""
+
+    sdpa = True
+    optimizer_options = {"fused": True}
+
+    def loss(self, student, teacher, center):
+        s = F.log_softmax(student / self.s["student_temp"], -1).unflatten(0, (self.count, -1))
+        t = F.softmax((teacher - center) / self.s["teacher_temp"], -1).unflatten(0, (2, -1))
+        others = s.sum(0) - s[:2]  # for each of the teacher's crops, all of the student's but the same one
+        return -(t * others).sum(-1).mean() / (self.count - 1)
+
+    def forward(self, center):
+        with torch.autocast(center.device.type, torch.bfloat16):
+            loss, mean = super().forward(center)
+        return loss, mean.float()
+
+    def clip(self, gradients):
+        norms = torch.stack(torch._foreach_norm(gradients))
+        scales = (self.s["clip_grad"] / (norms + 1e-6)).clamp(max=1)
+        torch._foreach_mul_(gradients, list(scales.unbind()))
+
+    def average(self, teacher, student, m):
+        torch._foreach_lerp_(teacher, student, 1 - m)
+
+
+class Compiled(Fast):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.forward = torch.compile(self.forward)
+
+
+VARIANTS = {"plain": Training, "eager": Fast, "compiled": Compiled}
 
 
 def main():
@@ -180,16 +235,20 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--variant", choices=VARIANTS, default="plain")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32
     tensors, settings = read(args.file)
-    training = Training(tensors, settings, "cuda" if torch.cuda.is_available() else "cpu")
+    training = VARIANTS[args.variant](tensors, settings, args.device)
     losses, seconds = [], []
     for _ in range(args.steps):
         begun = time.perf_counter()
         losses.append(training.step())
         seconds.append(time.perf_counter() - begun)
-    print(json.dumps({"version": torch.__version__, "losses": losses, "seconds": seconds}))
+    device = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else "cpu"
+    print(json.dumps({"version": torch.__version__, "device": device, "losses": losses, "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -26,13 +25,19 @@ const Env = "DINOVK_REFERENCE"
 // Set is a folder of families.
 type Set struct{ Dir string }
 
-// Default returns the set that Env names, or the one kept with the tests.
+// Default returns the set that Env names, or the one kept with the tests of
+// package dino and those below it.
 func Default() Set {
 	if dir := os.Getenv(Env); dir != "" {
 		return Set{dir}
 	}
-	_, here, _, _ := runtime.Caller(0)
-	return Set{filepath.Join(filepath.Dir(here), "..", "..", "testdata", "reference")}
+	// Tests run in their packages' folders, compiled ones also where the
+	// sources were never.
+	dir, err := os.Getwd()
+	for err == nil && filepath.Base(dir) != "dino" && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	return Set{filepath.Join(dir, "testdata", "reference")}
 }
 
 // Family is one folder of a set.

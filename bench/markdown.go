@@ -25,8 +25,11 @@ func (r *Result) Markdown() string {
 				s.Count, figure(s.GFLOPs), r.Peaks.compute(s.GFLOPs))
 		}
 	}
-	if r.PyTorch != nil {
-		b.WriteString("\n## Beside PyTorch\n\n" + r.PyTorch.String() + "\n")
+	if len(r.PyTorch) > 0 {
+		b.WriteString("\n## Beside PyTorch\n\n")
+		for _, p := range r.PyTorch {
+			b.WriteString("- " + p.String() + "\n")
+		}
 	}
 	recipe := ""
 	for _, k := range r.Kernels {

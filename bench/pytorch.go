@@ -24,9 +24,10 @@ import (
 // PyTorch is the speed of training steps beside the same steps in PyTorch.
 type PyTorch struct {
 	Recipe  string    `json:"recipe"`
+	Variant string    `json:"variant"` // of torch_step.py
 	Batch   int       `json:"batch"`
 	Version string    `json:"version"` // of PyTorch
-	Threads string    `json:"threads"` // the fastest setting of those tried
+	Threads string    `json:"threads"` // the fastest setting of those tried, or the GPU
 	Theirs  float64   `json:"pytorch"` // images per second
 	Ours    float64   `json:"dino_vk"`
 	Losses  []float32 `json:"losses"`     // of the first steps
@@ -38,8 +39,8 @@ func (p *PyTorch) Ratio() float64 { return p.Ours / p.Theirs }
 
 // String says it in a line.
 func (p *PyTorch) String() string {
-	return fmt.Sprintf("%s, batch %d: %s images/s, PyTorch %s (%s) %s images/s: %.3g of its speed; the first losses differ by %.1e of them at most",
-		p.Recipe, p.Batch, figure(p.Ours), p.Version, p.Threads, figure(p.Theirs), p.Ratio(), p.Error)
+	return fmt.Sprintf("%s, batch %d: %s images/s, PyTorch %s (%s, %s) %s images/s: %.3g of its speed; the first losses differ by %.1e of them at most",
+		p.Recipe, p.Batch, figure(p.Ours), p.Version, p.Variant, p.Threads, figure(p.Theirs), p.Ratio(), p.Error)
 }
 
 // ErrNoPyTorch says that no Python with PyTorch was found, and how to get one.
@@ -48,11 +49,20 @@ var ErrNoPyTorch = errors.New("no Python with PyTorch: apt-get install python3-t
 // ErrLoss says that two programs that should compute the same do not.
 var ErrLoss = errors.New("the losses differ from PyTorch's")
 
-// The first steps' losses may differ by this, relative: rounding alone makes
-// later ones drift apart.
+// Variants of torch_step.py.
 const (
-	comparedSteps = 3
-	lossTolerance = 1e-4
+	Plain    = "plain"    // float32, written out
+	Eager    = "eager"    // bfloat16 and PyTorch's fused operations
+	Compiled = "compiled" // the same by torch.compile
+)
+
+// The first steps' losses may differ by this, relative: rounding alone makes
+// later ones drift apart. Those in bfloat16 differ by its epsilon, 2^-8, a few
+// times over.
+const (
+	comparedSteps     = 3
+	lossTolerance     = 1e-4
+	bfloat16Tolerance = 8.0 / 256
 )
 
 //go:embed torch_step.py
@@ -66,9 +76,10 @@ type Comparison struct {
 }
 
 // Compare runs a recipe's steps here and in PyTorch by turns, from the same
-// weights and on the same crops. The error is ErrNoPyTorch, or ErrLoss if the
-// two don't compute the same.
-func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) (*PyTorch, error) {
+// weights and on the same crops: in PyTorch as plain float32 and, on CUDA, as
+// the faster variants that this PyTorch has, too. The error is ErrNoPyTorch, or
+// ErrLoss if two don't compute the same.
+func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) ([]PyTorch, error) {
 	script, err := newTorch(ctx, c.Python)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
@@ -83,40 +94,60 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	if err := script.chooseThreads(ctx, progress); err != nil {
+	variants, err := script.choose(ctx, progress)
+	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	p := &PyTorch{Recipe: r.Name, Batch: r.Config.BatchSize, Threads: script.threads.String()}
-	var mine, theirs []float64 // seconds
+	steps := max(c.Steps+1, comparedSteps)
+	list := make([]PyTorch, len(variants))
+	var mine []float64 // seconds
+	theirs := make([][]float64, len(variants))
 	for round := range c.Rounds {
-		list, err := ours.Run(ctx, max(c.Steps+1, comparedSteps))
+		times, err := ours.Run(ctx, steps)
 		if err != nil {
 			return nil, err
 		}
-		for _, one := range list[1:] {
+		for _, one := range times[1:] {
 			mine = append(mine, one.Duration.Seconds())
 		}
-		output, err := script.run(ctx, script.threads, max(c.Steps+1, comparedSteps))
-		if err != nil {
-			return nil, fmt.Errorf("bench: %w", err)
-		}
-		theirs = append(theirs, output.Seconds[1:]...)
-		if round > 0 {
-			continue
-		}
-		p.Version = output.Version
-		for i, one := range list[:comparedSteps] {
-			progress(fmt.Sprintf("loss of step %d: dino-vk %.6f, PyTorch %.6f", i+1, one.Loss, output.Losses[i]))
-			p.Losses = append(p.Losses, one.Loss)
-			p.Error = max(p.Error, math.Abs(float64(one.Loss)/output.Losses[i]-1))
-		}
-		if !(p.Error <= lossTolerance) {
-			return p, fmt.Errorf("bench: %w by %.2g of them: allowed is %.0e", ErrLoss, p.Error, lossTolerance)
+		for i, variant := range variants {
+			output, err := script.run(ctx, variant, script.threads, steps)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %w", err)
+			}
+			theirs[i] = append(theirs[i], output.Seconds[1:]...)
+			if round > 0 {
+				continue
+			}
+			p := &list[i]
+			*p = PyTorch{Recipe: r.Name, Variant: variant, Batch: r.Config.BatchSize, Version: output.Version, Threads: script.where(output)}
+			if err := p.compare(times, output.Losses, progress); err != nil {
+				return nil, fmt.Errorf("bench: %w", err)
+			}
 		}
 	}
-	p.Ours = float64(p.Batch) / spread(mine).Median
-	p.Theirs = float64(p.Batch) / spread(theirs).Median
-	return p, nil
+	for i := range list {
+		list[i].Ours = float64(r.Config.BatchSize) / spread(mine).Median
+		list[i].Theirs = float64(r.Config.BatchSize) / spread(theirs[i]).Median
+	}
+	return list, nil
+}
+
+// compare compares the losses of the first steps.
+func (p *PyTorch) compare(ours []StepTime, theirs []float64, progress func(string)) error {
+	for i, one := range ours[:comparedSteps] {
+		progress(fmt.Sprintf("loss of step %d: dino-vk %.6f, PyTorch (%s) %.6f", i+1, one.Loss, p.Variant, theirs[i]))
+		p.Losses = append(p.Losses, one.Loss)
+		p.Error = max(p.Error, math.Abs(float64(one.Loss)/theirs[i]-1))
+	}
+	tolerance := lossTolerance
+	if p.Variant != Plain {
+		tolerance = bfloat16Tolerance
+	}
+	if !(p.Error <= tolerance) {
+		return fmt.Errorf("%w (%s) by %.2g of them: allowed is %.0e", ErrLoss, p.Variant, p.Error, tolerance)
+	}
+	return nil
 }
 
 // write writes weights, crops and settings for torch_step.py.
@@ -171,6 +202,7 @@ func (t threads) String() string {
 // torchOutput is what torch_step.py prints.
 type torchOutput struct {
 	Version string    `json:"version"`
+	Device  string    `json:"device"` // cpu, or the name of a GPU
 	Losses  []float64 `json:"losses"`
 	Seconds []float64 `json:"seconds"`
 }
@@ -204,8 +236,8 @@ func (t *torch) close() {
 }
 
 // run carries out steps in a process of its own.
-func (t *torch) run(ctx context.Context, n threads, steps int) (*torchOutput, error) {
-	cmd := exec.CommandContext(ctx, t.python, t.script, t.input, "--steps", fmt.Sprint(steps), "--threads", fmt.Sprint(n.torch))
+func (t *torch) run(ctx context.Context, variant string, n threads, steps int) (*torchOutput, error) {
+	cmd := exec.CommandContext(ctx, t.python, t.script, t.input, "--variant", variant, "--steps", fmt.Sprint(steps), "--threads", fmt.Sprint(n.torch))
 	cmd.Env = append(os.Environ(), fmt.Sprintf("OPENBLAS_NUM_THREADS=%d", n.blas), fmt.Sprintf("OMP_NUM_THREADS=%d", n.torch))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -223,24 +255,53 @@ func (t *torch) run(ctx context.Context, n threads, steps int) (*torchOutput, er
 	return out, nil
 }
 
-// chooseThreads finds PyTorch's fastest setting by a few steps of each.
-func (t *torch) chooseThreads(ctx context.Context, progress func(string)) error {
+// choose finds the variants that are worth comparing with and that work. On
+// the CPU that is the plain one, and it finds its fastest setting by a few steps
+// of each.
+func (t *torch) choose(ctx context.Context, progress func(string)) (variants []string, err error) {
 	n := runtime.NumCPU()
+	t.threads = threads{n, n}
 	settings := []threads{{n, 1}, {1, n}, {n, n}}
 	if n == 1 {
 		settings = settings[:1]
 	}
 	best := math.Inf(1)
 	for _, s := range settings {
-		out, err := t.run(ctx, s, 4)
+		out, err := t.run(ctx, Plain, s, 4)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		seconds := spread(out.Seconds[1:]).Median
+		if out.Device != onCPU {
+			return append([]string{Plain}, t.faster(ctx, progress)...), nil
+		}
 		progress(fmt.Sprintf("PyTorch, %v: %s ms a step", s, figure(1000*seconds)))
 		if seconds < best {
 			best, t.threads = seconds, s
 		}
 	}
-	return nil
+	return []string{Plain}, nil
+}
+
+// faster lists the other variants that this PyTorch can run.
+func (t *torch) faster(ctx context.Context, progress func(string)) (variants []string) {
+	for _, v := range []string{Eager, Compiled} {
+		if _, err := t.run(ctx, v, t.threads, 1); err != nil {
+			progress(fmt.Sprintf("left out: PyTorch, %s: %v", v, err))
+			continue
+		}
+		variants = append(variants, v)
+	}
+	return variants
+}
+
+// onCPU is the name of the CPU in torch_step.py's output.
+const onCPU = "cpu"
+
+// where says what PyTorch ran on.
+func (t *torch) where(out *torchOutput) string {
+	if out.Device != onCPU {
+		return out.Device
+	}
+	return t.threads.String()
 }

@@ -18,6 +18,23 @@ func TestNoPyTorch(t *testing.T) {
 	}
 }
 
+// TestCompare checks what losses pass for the same: float32 must agree closely,
+// bfloat16 within a few of its epsilons.
+func TestCompare(t *testing.T) {
+	ours := []StepTime{{Loss: 5}, {Loss: 4}, {Loss: 3}}
+	for _, c := range []struct {
+		variant string
+		off     float64 // of the last loss, relative
+		same    bool
+	}{{Plain, 1e-6, true}, {Plain, 1e-3, false}, {Plain, math.NaN(), false}, {Eager, 1e-2, true}, {Compiled, 0.05, false}} {
+		p := PyTorch{Variant: c.variant}
+		err := p.compare(ours, []float64{5, 4, 3 * (1 + c.off)}, func(string) {})
+		if c.same != (err == nil) || err != nil && !errors.Is(err, ErrLoss) {
+			t.Errorf("%s, off by %g: %v", c.variant, c.off, err)
+		}
+	}
+}
+
 // TestPyTorch checks that PyTorch, where there is one, computes the losses that
 // the step here does: the second and third depend on every gradient and update.
 func TestPyTorch(t *testing.T) {
@@ -54,7 +71,7 @@ func TestPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := script.run(ctx, threads{1, 1}, comparedSteps)
+			out, err := script.run(ctx, Plain, threads{1, 1}, comparedSteps)
 			if err != nil {
 				t.Fatal(err)
 			}

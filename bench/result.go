@@ -18,11 +18,11 @@ import (
 
 // Result is all that was measured of a device. What was not is nil or empty.
 type Result struct {
-	Device  Device   `json:"device"`
-	Peaks   *Peaks   `json:"peaks,omitempty"`
-	Steps   []Steps  `json:"steps,omitempty"`
-	PyTorch *PyTorch `json:"pytorch,omitempty"`
-	Kernels []Kernel `json:"kernels,omitempty"`
+	Device  Device    `json:"device"`
+	Peaks   *Peaks    `json:"peaks,omitempty"`
+	Steps   []Steps   `json:"steps,omitempty"`
+	PyTorch []PyTorch `json:"pytorch,omitempty"`
+	Kernels []Kernel  `json:"kernels,omitempty"`
 }
 
 // Device says what was measured.
@@ -98,8 +98,8 @@ func ReadResult(path string) (*Result, error) {
 	return r, nil
 }
 
-// keep takes what only an earlier result has. Kernels and steps are replaced
-// by recipe.
+// keep takes what only an earlier result has. Kernels, steps and
+// comparisons are replaced by recipe.
 func (r *Result) keep(old *Result) {
 	if old.Device != r.Device {
 		return
@@ -107,9 +107,7 @@ func (r *Result) keep(old *Result) {
 	if r.Peaks == nil {
 		r.Peaks = old.Peaks
 	}
-	if r.PyTorch == nil {
-		r.PyTorch = old.PyTorch
-	}
+	r.PyTorch = merge(r.PyTorch, old.PyTorch, func(p PyTorch) string { return p.Recipe })
 	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe })
 	r.Kernels = merge(r.Kernels, old.Kernels, func(k Kernel) string { return k.Recipe })
 }

@@ -104,7 +104,8 @@ func findRecipe(c *cli.Context, name string) (bench.Recipe, error) {
 }
 
 // compareTorch runs whole steps here and in PyTorch and writes the result. Its
-// last line is the ratio of the two speeds.
+// last lines are the ratios of the two speeds: step of PyTorch in plain float32,
+// step-eager and step-compiled of its faster variants.
 func compareTorch(c *cli.Context, recipes []string) (err error) {
 	if len(recipes) != 1 || c.IsSet("only") {
 		return errors.New("--torch compares whole steps of one --recipe, and nothing else")
@@ -127,20 +128,26 @@ func compareTorch(c *cli.Context, recipes []string) (err error) {
 	defer closeDevice(dev, &err)
 	w, result := c.App.Writer, bench.NewResult(dev.Info())
 	fmt.Fprintf(w, "%s, %s\n", dev.Info().Name, dev.Info().DriverVersion)
-	result.PyTorch, err = comparison.Compare(c.Context, dev, r, func(line string) { fmt.Fprintln(w, line) })
+	compared, err := comparison.Compare(c.Context, dev, r, func(line string) { fmt.Fprintln(w, line) })
 	if err != nil {
 		return err
 	}
+	result.PyTorch = compared
 	path, err := result.Write(c.Path("output"))
 	if err != nil {
 		return err
 	}
-	p := result.PyTorch
 	fmt.Fprintf(w, "results are in %s\n", path)
-	fmt.Fprintf(w, "losses agree: they differ by %.1e of them at most\n", p.Error)
-	fmt.Fprintf(w, "torch: %.2f images/s (PyTorch %s, %s)\n", p.Theirs, p.Version, p.Threads)
-	fmt.Fprintf(w, "dino-vk: %.2f images/s\n", p.Ours)
-	fmt.Fprintf(w, "ratio: step=%.3f\n", p.Ratio())
+	for _, p := range compared {
+		name := "step"
+		if p.Variant != bench.Plain {
+			name += "-" + p.Variant
+		}
+		fmt.Fprintf(w, "losses agree: they differ by %.1e of them at most\n", p.Error)
+		fmt.Fprintf(w, "torch: %.2f images/s (PyTorch %s, %s, %s)\n", p.Theirs, p.Version, p.Variant, p.Threads)
+		fmt.Fprintf(w, "dino-vk: %.2f images/s\n", p.Ours)
+		fmt.Fprintf(w, "ratio: %s=%.3f\n", name, p.Ratio())
+	}
 	return nil
 }
 

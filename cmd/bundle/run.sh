@@ -109,10 +109,11 @@ vit() {
 	local sizes="64 32 16 8 4 2" n
 	gpu || sizes=2
 	for n in ${BATCH:-$sizes}; do
-		if program "$@" --batch-size "$n"; then
-			BATCH=$n
-			return
-		fi
+		program "$@" --batch-size "$n"
+		case $? in
+		0) BATCH=$n; return ;;
+		124 | 137) break ;; # too slow, not too large
+		esac
 	done
 	failed=1
 }
@@ -136,7 +137,7 @@ train() {
 	say "== train"
 	local demo=$tmp/demo
 	program train train --config cmd/demo/shapes.yaml --output "$demo" ${STEPS:+--max-steps "$STEPS"} &&
-		program train eval knn --checkpoint "$demo" --train shapes:train:n=300 --test shapes:test:n=1000 --baselines || failed=1
+		program train eval knn --checkpoint "$demo" --train shapes:train:n=300 --test shapes:test:n=1000 --nb-knn 20 --baselines || failed=1
 	vit train train --data shapes:train:n=256 --output "$tmp/vit" --max-steps "${STEPS:-20}" --knn-every 0 --saveckp-freq 0 --trace "$out/trace-vit-s16.json"
 	grep -E '^(shapes:|step .*images/s|done:|raw|untrained|teacher)' "$out/train.log" | tee -a "$summary"
 }

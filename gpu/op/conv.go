@@ -9,9 +9,19 @@ import (
 // convKernel makes a convolution and its input gradient, convDWKernel the
 // weight gradient.
 var (
-	convKernel   = imageKernel("conv")
+	convKernel   = &gpu.Kernel{Name: "conv", Variants: append(sharedConv, imageKernel("conv").Variants...)}
 	convDWKernel = imageKernel("conv_dw")
 )
+
+// sharedConv makes blocks of 64 x 64 elements from shared memory, as sharedGEMM
+// does.
+var sharedConv = []gpu.Variant{
+	{
+		Module: "conv_shared_vec4", Needs: gpu.SharedMemory, Spec: gpu.Spec{"TILES_X": 8, "TILES_Y": 8},
+		Fits: func(_ gpu.Caps, problem any) bool { return problem.(imageProblem).quads },
+	},
+	{Module: "conv_shared", Needs: gpu.SharedMemory, Spec: gpu.Spec{"TILES_X": 8, "TILES_Y": 8}},
+}
 
 type convPush struct {
 	FirstRow, Rows, GridH, GridW uint32
@@ -180,20 +190,19 @@ func (c conv) phase(phase, extent, kernel int) convPhase {
 }
 
 func (c conv) gather(g *gpu.Graph, out, source, w *gpu.Tensor, p convPush, accumulate bool) {
-	wide := gemmTilesX(int(p.Rows), int(p.N))
-	sh := g.Pick(convKernel, imageProblem{c.quads(), []*gpu.Tensor{source, w}}).With("TILES_X", uint32(wide))
+	sh := g.Pick(convKernel, imageProblem{c.quads(), []*gpu.Tensor{source, w}})
+	sh, wide, tall := blockOf(sh, int(p.Rows), int(p.N))
 	if accumulate {
 		sh = sh.With("ACCUMULATE", 1)
 	}
 	if p.K%4 == 0 {
 		sh = sh.With("TAIL", 0)
 	}
-	tall := gemmTile * gemmTiles / wide
-	most := tall * int(g.Caps().MaxGroups[1]) // rows of a dispatch
+	most := gemmTile * tall * int(g.Caps().MaxGroups[1]) // rows of a dispatch
 	for first := 0; first < int(p.Rows); first += most {
 		p.FirstRow = uint32(first)
 		rows := min(most, int(p.Rows)-first)
-		g.Dispatch(sh, gpu.Groups{ceilDiv(int(p.N), gemmTile*wide), ceilDiv(rows, tall), 1}, p, source, w, out)
+		g.Dispatch(sh, gpu.Groups{ceilDiv(int(p.N), gemmTile*wide), ceilDiv(rows, gemmTile*tall), 1}, p, source, w, out)
 	}
 }
 

@@ -267,13 +267,7 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 
 // shader picks and specializes the kernel for a product.
 func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
-	sh := g.Pick(gemmKernel, gemmProblem{p, size})
-	wide, tall := int(sh.Spec["TILES_X"]), int(sh.Spec["TILES_Y"])
-	if wide == 0 { // blocks of any shape
-		wide = gemmTilesX(size.M, size.N)
-		tall = gemmTiles / wide
-		sh = sh.With("TILES_X", uint32(wide))
-	}
+	sh, wide, tall := blockOf(g.Pick(gemmKernel, gemmProblem{p, size}), size.M, size.N)
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
 	}
@@ -288,6 +282,17 @@ func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 		ceilDiv(size.M, gemmTile*tall),
 		1,
 	}
+}
+
+// blockOf is how many tiles wide and tall a workgroup's block of an (m, n) matrix
+// is: as the shader's variant says, else of gemmTiles in the best shape, which
+// the shader returned is told.
+func blockOf(sh gpu.Shader, m, n int) (told gpu.Shader, wide, tall int) {
+	if wide, ok := sh.Spec["TILES_X"]; ok {
+		return sh, int(wide), int(sh.Spec["TILES_Y"])
+	}
+	wide = gemmTilesX(m, n)
+	return sh.With("TILES_X", uint32(wide)), wide, gemmTiles / wide
 }
 
 // gemmTilesX is how many of a workgroup's tiles lie side by side: the power of

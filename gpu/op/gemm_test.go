@@ -29,11 +29,17 @@ func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
 	}
 }
 
-// forced is a product for GPUs that runs on any device and however small the
-// matrices are.
+// forced is a variant for GPUs that runs on any device, and a product however
+// small its matrices are.
 func forced(v gpu.Variant) gpu.Variant {
 	v.Needs &^= gpu.SharedMemory
-	v.Fits = func(_ gpu.Caps, problem any) bool { return v.Module == "gemm_shared" || problem.(gemmProblem).quads() }
+	fits := v.Fits
+	v.Fits = func(caps gpu.Caps, problem any) bool {
+		if p, ok := problem.(gemmProblem); ok {
+			return v.Module == "gemm_shared" || p.quads()
+		}
+		return fits == nil || fits(caps, problem)
+	}
 	return v
 }
 

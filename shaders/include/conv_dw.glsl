@@ -18,7 +18,7 @@ layout(push_constant) uniform Push {
     uint lines, part; // of dy's images, and of one workgroup
     uint slot;        // the number of the first part
     uint outH, outW, m;
-    uint h, w, pitch, k; // k is a multiple of pitch where a tap is several pixels, see conv.glsl
+    uint h, w, pitch, k; // k is a multiple of pitch where a tap is several pixels, see conv_matrices.glsl
     uint kernel, kernelW;
     uint stride;
     int pad;

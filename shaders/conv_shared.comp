@@ -1,0 +1,6 @@
+#version 450
+// Convolution and its input gradient from shared memory, any number of channels; the
+// equation is in conv_matrices.glsl.
+#extension GL_GOOGLE_include_directive : require
+#define VEC 1
+#include "conv_shared.glsl"

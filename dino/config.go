@@ -48,6 +48,7 @@ type Config struct {
 	JitterSaturation float64
 	JitterHue        float64
 	GrayProb         float64
+	Blur             float64
 
 	// Optimization.
 	Optimizer       string

@@ -159,6 +159,7 @@ func TestValidate(t *testing.T) {
 		"--local-size 0: must be at least 1":                                                                     func(c *Config) { c.Arch, c.LocalSize = "resnet50", 0 },
 		"--image-size 15: must be at least the --patch-size 16":                                                  func(c *Config) { c.ImageSize = 15 },
 		"--local-size 9: must be at least the --patch-size 16":                                                   func(c *Config) { c.LocalSize = 9 },
+		"--blur -1: must be from 0 to 1":                                                                         func(c *Config) { c.Blur = -1 },
 		"--gray-prob 1.5: must be from 0 to 1":                                                                   func(c *Config) { c.GrayProb = 1.5 },
 		"--jitter-hue 0.6: must be from 0 to 0.5":                                                                func(c *Config) { c.JitterHue = 0.6 },
 		"--image-size 0: must be at least the --patch-size 16":                                                   func(c *Config) { c.ImageSize = 0 },

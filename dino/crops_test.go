@@ -105,3 +105,18 @@ func TestCropperRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Defaults are the reference's crops; --blur scales how often each kind of crop
+// is blurred.
+func TestAugmentationOfSettings(t *testing.T) {
+	config := DefaultConfig()
+	if got, want := config.augmentation(), op.DefaultAugmentation(); got != want {
+		t.Errorf("defaults give %+v, want %+v", got, want)
+	}
+	config.Blur = 0.5
+	want := op.DefaultAugmentation()
+	want.Blur = [3]float32{0.5, 0.05, 0.25}
+	if got := config.augmentation(); got != want {
+		t.Errorf("--blur 0.5 gives %+v, want %+v", got, want)
+	}
+}

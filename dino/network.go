@@ -91,6 +91,9 @@ func (c Config) augmentation() op.Augmentation {
 	a.GlobalScale = [2]float32{float32(c.GlobalCropsScale.Min), float32(c.GlobalCropsScale.Max)}
 	a.LocalScale = [2]float32{float32(c.LocalCropsScale.Min), float32(c.LocalCropsScale.Max)}
 	a.Jitter, a.Gray = float32(c.JitterProb), float32(c.GrayProb)
+	for kind := range a.Blur {
+		a.Blur[kind] *= float32(c.Blur)
+	}
 	a.Brightness, a.Contrast = float32(c.JitterBrightness), float32(c.JitterContrast)
 	a.Saturation, a.Hue = float32(c.JitterSaturation), float32(c.JitterHue)
 	return a

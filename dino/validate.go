@@ -144,7 +144,7 @@ func (v *validator) crops() {
 		v.scale("local-crops-scale", c.LocalCropsScale)
 		v.side("local-size", c.LocalSize)
 	}
-	for _, name := range []string{"jitter-prob", "jitter-brightness", "jitter-contrast", "jitter-saturation", "gray-prob"} {
+	for _, name := range []string{"jitter-prob", "jitter-brightness", "jitter-contrast", "jitter-saturation", "gray-prob", "blur"} {
 		v.within(name, 0, 1)
 	}
 	v.within("jitter-hue", 0, 0.5)

@@ -1,13 +1,13 @@
 """Trains DINO under PyTorch with the reference's own modules, for comparison.
 
-Usage: torch_learn.py SETTINGS --dino FOLDER [--seed N] [--threads T] [--output FILE] [NAME=VALUE ...]
+Usage: torch_learn.py SETTINGS --dino FOLDER [--threads T] [--output FILE] [NAME=VALUE ...]
 
-SETTINGS is a settings file of "dino-vk train" (YAML); what it leaves out has
-dino-vk's defaults, and NAME=VALUE replaces a setting. FOLDER holds the
-reference (github.com/facebookresearch/dino). Its networks, head, loss,
-augmentation, schedules, optimizer groups and clipping are used as they are;
-what it hard-codes (crop sizes, a narrow network) is set from outside, and its
-training loop, which wants CUDA, is written out below.
+SETTINGS is the config.yaml in the folder of a run of "dino-vk train", and
+NAME=VALUE replaces a setting. FOLDER holds the reference
+(github.com/facebookresearch/dino). Its ViT, head, loss, augmentation,
+schedules, optimizer groups and clipping are used as they are; what it
+hard-codes (crop sizes, a narrow network) is set from outside, and its training
+loop, which wants CUDA, is written out below.
 
 The pictures are those of tars with a folder per class (settings data, knn-train,
 knn-test). The output is lines of JSON with the keys of dino-vk's log.txt.
@@ -29,37 +29,22 @@ import torchvision
 import yaml
 from PIL import Image
 
-DEFAULTS = {
-    "arch": "vit_small", "patch-size": 16, "dim": 0, "depth": 0, "heads": 0, "drop-path-rate": 0.1, "init-std": 0.02,
-    "width": 64, "stem": "imagenet",
-    "out-dim": 65536, "norm-last-layer": True, "use-bn-in-head": False,
-    "head-hidden-dim": 2048, "head-bottleneck-dim": 256, "head-layers": 3,
-    "momentum-teacher": 0.996, "warmup-teacher-temp": 0.04, "teacher-temp": 0.04, "warmup-teacher-temp-epochs": 0,
-    "student-temp": 0.1, "center-momentum": 0.9,
-    "image-size": 224, "local-size": 96, "global-crops-scale": [0.4, 1], "local-crops-number": 8,
-    "local-crops-scale": [0.05, 0.4],
-    "jitter-prob": 0.8, "jitter-brightness": 0.4, "jitter-contrast": 0.4, "jitter-saturation": 0.2, "jitter-hue": 0.1,
-    "gray-prob": 0.2,
-    "optimizer": "adamw", "batch-size": 64, "epochs": 100, "lr": 0.0005, "warmup-epochs": 10, "min-lr": 1e-6,
-    "weight-decay": 0.04, "weight-decay-end": 0.4, "clip-grad": 3.0, "freeze-last-layer": 1,
-    "data": "", "knn-every": 10, "knn-train": "", "knn-test": "",
-}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 
 
 def settings(path, changes):
-    """The settings of a file and of NAME=VALUE changes over the defaults."""
+    """The settings of a file with NAME=VALUE changes."""
     with open(path) as f:
-        s = {k: v for k, v in (yaml.safe_load(f) or {}).items() if k in DEFAULTS}
-    for change in changes:
-        name, value = change.split("=", 1)
-        if name not in DEFAULTS:
-            sys.exit(f"no setting is named {name}")
+        s = yaml.safe_load(f)
+    for name, value in (change.split("=", 1) for change in changes):
+        if name not in s:
+            sys.exit(f"{path} has no setting {name}")
         s[name] = yaml.safe_load(value)
-    for name, value in s.items():  # YAML reads 1e-06 as text
-        s[name] = float(value) if isinstance(DEFAULTS[name], float) else value
-    return {**DEFAULTS, **s}
+    s["min-lr"] = float(s["min-lr"])  # YAML reads 1e-06 as text
+    if s["accumulate"] != 1:
+        sys.exit("accumulate must be 1: the reference has no such setting")
+    return s
 
 
 def pictures(path):
@@ -88,6 +73,7 @@ def augmentation(reference, s):
         transform.transforms[0].size = (s[size], s[size])
         color = transform.transforms[1].transforms
         color[1].transforms[0], color[1].p, color[2].p = jitter, s["jitter-prob"], s["gray-prob"]
+        transform.transforms[2].prob *= s["blur"]
         transform.transforms[-1] = np.asarray
     return a
 
@@ -227,7 +213,6 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("settings")
     parser.add_argument("--dino", required=True)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", default="/dev/stdout")
     parser.add_argument("changes", nargs="*", metavar="NAME=VALUE")
@@ -239,9 +224,9 @@ def main():
     torch.set_num_threads(args.threads)
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     s = settings(args.settings, args.changes)
-    random.seed(args.seed)
-    np.random.seed(args.seed)
-    torch.manual_seed(args.seed)
+    random.seed(s["seed"])
+    np.random.seed(s["seed"])
+    torch.manual_seed(s["seed"])
     data = pictures(s["data"])
     with open(args.output, "w") as f:
         def write(line):

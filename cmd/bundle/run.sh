@@ -76,23 +76,18 @@ driver() {
 package() {
 	local log=$tmp/${1//\//_} begun=$SECONDS
 	(cd "$1" && timeout -k 10 $((limit + 10)) "$PWD/${1##*/}.test" -test.v -test.timeout "${limit}s" ${RUN:+-test.run "$RUN"}) >"$log" 2>&1
-	echo "$? $((SECONDS - begun))" >"$log.end"
+	echo "$1 $? $((SECONDS - begun))" >"$log.end"
+	mv "$log.end" "$log.ended" # whole when it is seen
 }
 
-tests() {
-	local packages=("$@") p log code seconds cores
-	cores=$(nproc)
-	[ $# -gt 0 ] || mapfile -t packages < <(find . -name '*.test' -printf '%h\n' | sed 's|^\./||' | sort)
-	local jobs=${JOBS:-$((cores < 4 ? 1 : cores < 8 ? cores / 2 : 4))}
-	for p in "${packages[@]}"; do
-		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
-		package "$p" &
-	done
-	wait
-	say "== tests"
-	for p in "${packages[@]}"; do
-		log=$tmp/${p//\//_}
-		read -r code seconds <"$log.end"
+# report says how the packages went whose tests ended since it last did.
+report() {
+	local end log p code seconds
+	for end in "$tmp"/*.ended; do
+		[ -e "$end" ] || continue
+		read -r p code seconds <"$end"
+		rm "$end"
+		log=${end%.ended}
 		say "$(printf '%-5s %-24s %4d s  %4d passed, %d skipped, %d failed' "$([ "$code" -eq 0 ] && echo ok || echo FAIL)" "$p" "$seconds" \
 			"$(grep -c '^--- PASS' "$log")" "$(grep -c '^--- SKIP' "$log")" "$(grep -c '^--- FAIL' "$log")")"
 		if [ "$code" -ne 0 ]; then
@@ -102,6 +97,20 @@ tests() {
 		fi
 		{ echo "== $p"; sed -E '/^=== (RUN|PAUSE|CONT|NAME) /d' "$log"; } >>"$out/tests.log"
 	done
+}
+
+tests() {
+	local packages=("$@") p cores
+	cores=$(nproc)
+	[ $# -gt 0 ] || mapfile -t packages < <(find . -name '*.test' -printf '%h\n' | sed 's|^\./||' | sort)
+	local jobs=${JOBS:-$((cores < 4 ? 1 : cores < 8 ? cores / 2 : 4))}
+	say "== tests"
+	for p in "${packages[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; report; done
+		package "$p" &
+	done
+	while [ -n "$(jobs -rp)" ]; do wait -n; report; done
+	report
 }
 
 # vit NAME ARGUMENTS: dino-vk with the largest batch of ViT-S/16 that fits.

@@ -108,7 +108,7 @@ var Flags = []Flag{
 	{Name: "gray-prob", Group: groupCrops, Default: "0.2",
 		Usage: "part of the crops that lose their colours", field: func(c *Config) any { return &c.GrayProb }},
 	{Name: "blur", Group: groupCrops, Default: "1",
-		Usage: "factor of the blur's probabilities; its radius of up to 2 pixels leaves little of small crops, so take 0 for 32 pixels and less", field: func(c *Config) any { return &c.Blur }},
+		Usage: "factor of the blur's probabilities, 0 to 1; its radius of up to 2 pixels is meant for large crops", field: func(c *Config) any { return &c.Blur }},
 
 	{Name: "optimizer", Group: groupOptim, Default: "adamw", Reference: "optimizer",
 		Usage: "adamw, or for ConvNets sgd or lars, with momentum 0.9", field: func(c *Config) any { return &c.Optimizer }},

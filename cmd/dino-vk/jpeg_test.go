@@ -25,6 +25,9 @@ func TestWithoutTurbo(t *testing.T) {
 	}
 	args := []string{"data", "inspect", "--data", pictures, "--decode"}
 	p := start(t, environment, args...)
+	if len(p.Args) > 1+len(args) {
+		t.Skipf("%s chooses the libraries, whatever LD_LIBRARY_PATH says", p.Path)
+	}
 	p.succeed(t)
 	if out := p.stdout.String(); !strings.Contains(out, "JPEG decoder: go\n") || strings.Contains(out, "left out") {
 		t.Errorf("printed\n%s", out)

@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 		LocalCropsScale: Scale{0.05, 0.4}, SaveCkpFreq: 20, Output: ".",
 		StudentTemp: 0.1, CenterMomentum: 0.9, HeadHiddenDim: 2048, HeadBottleneckDim: 256, HeadLayers: 3,
 		ImageSize: 224, LocalSize: 96, MaxPixels: 89478485, JPEG: "auto", KNNEvery: 10,
-		JitterProb: 0.8, JitterBrightness: 0.4, JitterContrast: 0.4, JitterSaturation: 0.2, JitterHue: 0.1, GrayProb: 0.2,
+		JitterProb: 0.8, JitterBrightness: 0.4, JitterContrast: 0.4, JitterSaturation: 0.2, JitterHue: 0.1, GrayProb: 0.2, Blur: 1,
 	}
 	if c != want {
 		t.Errorf("defaults\n%+v, want\n%+v", c, want)

@@ -12,7 +12,8 @@ type Features uint32
 
 // The features that a kernel's variant may need.
 const (
-	Float16 Features = 1 << iota // 16-bit float arithmetic
+	Float16  Features = 1 << iota // 16-bit float arithmetic
+	BFloat16                      // bfloat16 arithmetic and cooperative matrices
 	Storage16
 	Int8
 	Storage8
@@ -26,6 +27,7 @@ const (
 
 var featureNames = map[string]Features{
 	"fp16":                Float16,
+	"bf16":                BFloat16,
 	"storage16":           Storage16,
 	"int8":                Int8,
 	"storage8":            Storage8,

@@ -89,7 +89,7 @@ func (in *instance) open(want string, disable Features) (*Device, error) {
 	}
 	d := &Device{candidate: *chosen, instance: in, api: in.api}
 	var r vulkan.Result
-	d.handle, r = in.api.CreateDevice(d.physical, d.family, nil, vk.Features{})
+	d.handle, r = in.api.CreateDevice(d.physical, d.family, d.support, d.features)
 	if err := check("open "+d.Name, r); err != nil {
 		return nil, err
 	}

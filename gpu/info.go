@@ -122,7 +122,7 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	props.Limits.Deref()
 	limits := &props.Limits
 
-	c := candidate{physical: p, support: vk.Support{Version: props.ApiVersion, Extensions: in.api.DeviceExtensions(p)}}
+	c := candidate{physical: p, support: vk.Support{Version: min(props.ApiVersion, in.version), Extensions: in.api.DeviceExtensions(p)}}
 	c.Name = vulkan.ToString(props.DeviceName[:])
 	c.Kind = kindOf(props.DeviceType)
 	c.API = versionString(props.ApiVersion)
@@ -167,34 +167,41 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.MaxAllocation = int64(more.MaxAllocation)
 	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
-	c.Features = featuresOf(c.features)
-	if c.Kind != CPU {
-		c.Features |= SharedMemory
-	}
-	c.Features &^= disable
+	c.Features = c.mask(disable)
 	if c.Features&CoopMatrix != 0 {
 		c.Products = matrixProducts(in.api.CooperativeMatrices(p, c.support))
 	}
 	return c
 }
 
-// featuresOf reduces what a device reports to what kernels ask for.
-func featuresOf(f vk.Features) Features {
-	var set Features
-	for bit, on := range map[Features]bool{
-		Float16:             f.Float16,
-		Storage16:           f.Storage16,
-		Int8:                f.Int8,
-		Storage8:            f.Storage8,
-		SubgroupSizeControl: f.SubgroupSizeControl && f.FullSubgroups,
-		BufferDeviceAddress: f.BufferDeviceAddress,
-		TimelineSemaphore:   f.TimelineSemaphore,
-		MemoryModel:         f.MemoryModel,
-		CoopMatrix:          f.CooperativeMatrix,
+// mask reduces what the device reports to what kernels ask for, less what is
+// disabled, which it won't be opened with either.
+func (c *candidate) mask(disable Features) Features {
+	f := &c.features
+	set := Features(0)
+	for bit, members := range map[Features][]*bool{
+		Float16:             {&f.Float16},
+		BFloat16:            {&f.BFloat16, &f.BFloat16Matrix},
+		Storage16:           {&f.Storage16},
+		Int8:                {&f.Int8},
+		Storage8:            {&f.Storage8},
+		SubgroupSizeControl: {&f.SubgroupSizeControl, &f.FullSubgroups},
+		BufferDeviceAddress: {&f.BufferDeviceAddress},
+		TimelineSemaphore:   {&f.TimelineSemaphore},
+		MemoryModel:         {&f.MemoryModel},
+		CoopMatrix:          {&f.CooperativeMatrix},
 	} {
-		if on {
+		every := true
+		for _, m := range members {
+			*m = *m && disable&bit == 0
+			every = every && *m
+		}
+		if every {
 			set |= bit
 		}
+	}
+	if c.Kind != CPU {
+		set |= SharedMemory &^ disable
 	}
 	return set
 }

@@ -19,6 +19,7 @@ const installDriver = "install the GPU's Vulkan driver, or Mesa's CPU driver (on
 // validation was asked for.
 type instance struct {
 	handle    vulkan.Instance
+	version   uint32 // of Vulkan, that was asked for
 	api       vk.Instance
 	messenger *vk.Messenger // nil without validation
 }
@@ -40,7 +41,7 @@ func openInstance(validate bool) (*instance, error) {
 	}
 	info := vulkan.InstanceCreateInfo{SType: vulkan.StructureTypeInstanceCreateInfo, PApplicationInfo: &app}
 	defer info.Free()
-	in := &instance{}
+	in := &instance{version: version}
 	if validate {
 		if !vk.Layers()[vk.ValidationLayer] {
 			return nil, fmt.Errorf("gpu: validation was asked for but %s is not installed (on Debian and Ubuntu: apt install vulkan-validationlayers)", vk.ValidationLayer)

@@ -28,44 +28,32 @@ type deviceCreateInfo struct {
 	_                       uintptr // pEnabledFeatures
 }
 
-// CreateDevice makes a logical device with one queue of the given family.
-// Features holds what to enable; only those a caller set are asked for.
-func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, family uint32, extensions []string, enable Features) (vulkan.Device, vulkan.Result) {
+// CreateDevice makes a logical device with one queue of the given family and
+// the features that enable holds.
+func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, family uint32, s Support, enable Features) (vulkan.Device, vulkan.Result) {
 	var c chain
 	defer c.arena.Free()
 	a := &c.arena
 	core := link[[coreFeatures]uint32](&c, typeFeatures2)
-	set := func(p *uint32, on bool) {
-		if on {
-			*p = 1
+	for at, on := range enable.core() {
+		core[at] = word(*on)
+	}
+	var names []string
+	for _, e := range extensions {
+		var body *[featureMembers]uint32
+		for i, on := range e.members(&enable) {
+			if on == nil || !*on {
+				continue
+			}
+			if body == nil {
+				body = link[[featureMembers]uint32](&c, e.sType)
+			}
+			body[i] = 1
+		}
+		if body != nil && !(Support{Version: s.Version}).has(e.name, e.major, e.minor) {
+			names = append(names, e.name)
 		}
 	}
-	set(&core[featureFloat64], enable.Float64)
-	set(&core[featureInt64], enable.Int64)
-	set(&core[featureInt16], enable.Int16)
-	feature := func(sType uint32, on ...bool) {
-		var some bool
-		for _, f := range on {
-			some = some || f
-		}
-		if !some {
-			return
-		}
-		body := link[[4]uint32](&c, sType)
-		for i, f := range on {
-			set(&body[i], f)
-		}
-	}
-	feature(type16BitStorageFeatures, enable.Storage16)
-	feature(type8BitStorageFeatures, enable.Storage8)
-	feature(typeFloat16Int8Features, enable.Float16, enable.Int8)
-	feature(typeBfloat16Features, enable.BFloat16)
-	feature(typeTimelineSemaphoreFeatures, enable.TimelineSemaphore)
-	feature(typeBufferDeviceAddressFeatures, enable.BufferDeviceAddress)
-	feature(typeSubgroupSizeFeatures, enable.SubgroupSizeControl, enable.FullSubgroups)
-	feature(typeMemoryModelFeatures, enable.MemoryModel)
-	feature(typeCooperativeMatrixFeatures, enable.CooperativeMatrix)
-	feature(typeIntegerDotProductFeatures, enable.IntegerDotProduct)
 
 	priority := New[float32](a)
 	*priority = 1
@@ -79,11 +67,19 @@ func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, family uint32, e
 	info.pNext = bodyHeader(core)
 	info.queueCreateInfoCount = 1
 	info.pQueueCreateInfos = Addr(queue)
-	info.enabledExtensionCount = uint32(len(extensions))
-	info.ppEnabledExtensionNames = a.CStrings(extensions)
+	info.enabledExtensionCount = uint32(len(names))
+	info.ppEnabledExtensionNames = a.CStrings(names)
 	out := New[vulkan.Device](a)
 	r := in.result("vkCreateDevice", Handle(unsafe.Pointer(physical)), uint64(Addr(info)), 0, uint64(Addr(out)))
 	return *out, r
+}
+
+// word is a VkBool32.
+func word(on bool) uint32 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // QueueFamily describes one family of a device's queues.

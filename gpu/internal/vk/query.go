@@ -31,6 +31,7 @@ const (
 	typeCooperativeMatrixProperties  = 1000506001
 	memoryPropertiesBytes            = 520
 	coreFeatures                     = 55
+	featureMembers                   = 4 // most members of a structure of features, rounded up
 	featureFloat64, featureInt64     = 39, 40
 	featureInt16                     = 41
 	driverNameBytes, driverInfoBytes = 256, 256
@@ -155,6 +156,7 @@ type Features struct {
 	Storage16, Storage8   bool // 16- and 8-bit elements in storage buffers
 	Float16, Int8         bool // arithmetic in shaders
 	BFloat16              bool
+	BFloat16Matrix        bool // as the component of cooperative matrices
 	TimelineSemaphore     bool
 	BufferDeviceAddress   bool
 	SubgroupSizeControl   bool
@@ -164,36 +166,60 @@ type Features struct {
 	IntegerDotProduct     bool
 }
 
+// extension is an optional structure of features: the extension that brought it,
+// the core version that took it in (0.0: none), and what its first members say.
+type extension struct {
+	sType        uint32
+	name         string
+	major, minor int
+	members      func(f *Features) []*bool
+}
+
+var extensions = []extension{
+	{type16BitStorageFeatures, "VK_KHR_16bit_storage", 1, 1, func(f *Features) []*bool { return []*bool{&f.Storage16} }},
+	{type8BitStorageFeatures, "VK_KHR_8bit_storage", 1, 2, func(f *Features) []*bool { return []*bool{&f.Storage8} }},
+	{typeFloat16Int8Features, "VK_KHR_shader_float16_int8", 1, 2, func(f *Features) []*bool { return []*bool{&f.Float16, &f.Int8} }},
+	{typeBfloat16Features, "VK_KHR_shader_bfloat16", 0, 0, func(f *Features) []*bool { return []*bool{&f.BFloat16, nil, &f.BFloat16Matrix} }},
+	{typeTimelineSemaphoreFeatures, "VK_KHR_timeline_semaphore", 1, 2, func(f *Features) []*bool { return []*bool{&f.TimelineSemaphore} }},
+	{typeBufferDeviceAddressFeatures, "VK_KHR_buffer_device_address", 1, 2, func(f *Features) []*bool { return []*bool{&f.BufferDeviceAddress} }},
+	{typeSubgroupSizeFeatures, "VK_EXT_subgroup_size_control", 1, 3, func(f *Features) []*bool { return []*bool{&f.SubgroupSizeControl, &f.FullSubgroups} }},
+	{typeMemoryModelFeatures, "VK_KHR_vulkan_memory_model", 1, 2, func(f *Features) []*bool { return []*bool{&f.MemoryModel} }},
+	{typeCooperativeMatrixFeatures, "VK_KHR_cooperative_matrix", 0, 0, func(f *Features) []*bool { return []*bool{&f.CooperativeMatrix} }},
+	{typeIntegerDotProductFeatures, "VK_KHR_shader_integer_dot_product", 1, 3, func(f *Features) []*bool { return []*bool{&f.IntegerDotProduct} }},
+}
+
+// core are the features of Vulkan 1.0, by their place in VkPhysicalDeviceFeatures.
+func (f *Features) core() map[int]*bool {
+	return map[int]*bool{featureFloat64: &f.Float64, featureInt64: &f.Int64, featureInt16: &f.Int16}
+}
+
 // Features queries a physical device of API version 1.1 or newer.
 func (in Instance) Features(device vulkan.PhysicalDevice, s Support) Features {
 	var c chain
 	defer c.arena.Free()
+	var f Features
 	core := link[[coreFeatures]uint32](&c, typeFeatures2)
-	storage16 := link[[4]uint32](&c, type16BitStorageFeatures)
-	optional := func(sType uint32, extension string, major, minor int) *[4]uint32 {
-		if !s.has(extension, major, minor) {
-			return new([4]uint32)
+	bodies := make([]*[featureMembers]uint32, len(extensions))
+	for i, e := range extensions {
+		if s.has(e.name, e.major, e.minor) {
+			bodies[i] = link[[featureMembers]uint32](&c, e.sType)
 		}
-		return link[[4]uint32](&c, sType)
 	}
-	storage8 := optional(type8BitStorageFeatures, "VK_KHR_8bit_storage", 1, 2)
-	float16 := optional(typeFloat16Int8Features, "VK_KHR_shader_float16_int8", 1, 2)
-	bfloat16 := optional(typeBfloat16Features, "VK_KHR_shader_bfloat16", 0, 0)
-	timeline := optional(typeTimelineSemaphoreFeatures, "VK_KHR_timeline_semaphore", 1, 2)
-	address := optional(typeBufferDeviceAddressFeatures, "VK_KHR_buffer_device_address", 1, 2)
-	subgroup := optional(typeSubgroupSizeFeatures, "VK_EXT_subgroup_size_control", 1, 3)
-	model := optional(typeMemoryModelFeatures, "VK_KHR_vulkan_memory_model", 1, 2)
-	matrix := optional(typeCooperativeMatrixFeatures, "VK_KHR_cooperative_matrix", 0, 0)
-	dot := optional(typeIntegerDotProductFeatures, "VK_KHR_shader_integer_dot_product", 1, 3)
 	in.call("vkGetPhysicalDeviceFeatures2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(core)))
-	return Features{
-		Float64: core[featureFloat64] != 0, Int64: core[featureInt64] != 0, Int16: core[featureInt16] != 0,
-		Storage16: storage16[0] != 0, Storage8: storage8[0] != 0,
-		Float16: float16[0] != 0, Int8: float16[1] != 0, BFloat16: bfloat16[0] != 0,
-		TimelineSemaphore: timeline[0] != 0, BufferDeviceAddress: address[0] != 0,
-		SubgroupSizeControl: subgroup[0] != 0, FullSubgroups: subgroup[1] != 0,
-		MemoryModel: model[0] != 0, CooperativeMatrix: matrix[0] != 0, IntegerDotProduct: dot[0] != 0,
+	for at, to := range f.core() {
+		*to = core[at] != 0
 	}
+	for i, e := range extensions {
+		if bodies[i] == nil {
+			continue
+		}
+		for j, to := range e.members(&f) {
+			if to != nil {
+				*to = bodies[i][j] != 0
+			}
+		}
+	}
+	return f
 }
 
 // MemoryBudget is the memory each heap can still give this process and what

@@ -43,7 +43,7 @@ func openInstance(validate bool) (*instance, error) {
 	defer info.Free()
 	in := &instance{version: version}
 	if validate {
-		if !vk.Layers()[vk.ValidationLayer] {
+		if vk.Layers()[vk.ValidationLayer] == 0 {
 			return nil, fmt.Errorf("gpu: validation was asked for but %s is not installed (on Debian and Ubuntu: apt install vulkan-validationlayers)", vk.ValidationLayer)
 		}
 		in.messenger = vk.NewMessenger()

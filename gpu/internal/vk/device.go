@@ -141,18 +141,20 @@ func InstanceExtensions(layer string) map[string]bool {
 }
 
 type layerProperties struct {
-	name [256]byte
-	_, _ uint32    // specVersion, implementationVersion
-	_    [256]byte // description
+	name        [256]byte
+	specVersion uint32
+	_           uint32    // implementationVersion
+	_           [256]byte // description
 }
 
-// Layers lists the layers that the loader knows.
-func Layers() map[string]bool {
-	names := make(map[string]bool)
+// Layers lists the layers that the loader knows, with the version of Vulkan
+// that each was written for.
+func Layers() map[string]uint32 {
+	versions := make(map[string]uint32)
 	enumerate(func(count, list uint64) vulkan.Result {
 		return Instance{}.result("vkEnumerateInstanceLayerProperties", count, list)
-	}, func(l *layerProperties) { names[cstring(l.name[:])] = true })
-	return names
+	}, func(l *layerProperties) { versions[cstring(l.name[:])] = l.specVersion })
+	return versions
 }
 
 // enumerate runs Vulkan's two-call idiom: ask for the count, then for the list.

@@ -25,7 +25,7 @@ var Recipes = []Recipe{
 		scale:  scaleToData,
 	},
 	{
-		Name: "cifar", About: "a small ViT for some 10,000 pictures such as CIFAR's: a quarter of an hour on two CPU cores",
+		Name: "cifar", About: "a small ViT for some 10,000 pictures such as CIFAR's: twenty minutes on two CPU cores",
 		Source: "searches of this project (docs/learning.md)",
 		Settings: `
 patch-size: 4

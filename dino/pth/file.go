@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 )
@@ -16,52 +15,18 @@ import (
 // torch.save, or holds what weights do not need.
 var ErrFormat = errors.New("not a whole file of torch.save")
 
-// File is an opened file. Its tensors may be read concurrently.
-type File struct {
-	Root  any // what was saved
-	close func() error
-}
-
-// Open opens the file at path; the caller closes it.
-func Open(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("pth: %w", err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("pth: %w", err)
-	}
-	file, err := NewFile(f, info.Size())
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	file.close = f.Close
-	return file, nil
-}
-
-// NewFile reads the structure of a file of the given size; the tensors stay
-// where they are.
-func NewFile(r io.ReaderAt, size int64) (*File, error) {
-	read := readZip
+// Read reads what was saved in a file of the given size. Its tensors stay where
+// they are; they may be read concurrently, as long as r can be.
+func Read(r io.ReaderAt, size int64) (root any, err error) {
 	if Legacy(r) {
-		read = readLegacy
+		root, err = readLegacy(r, size)
+	} else {
+		root, err = readZip(r, size)
 	}
-	root, err := read(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("pth: %w: %w", ErrFormat, err)
 	}
-	return &File{Root: root}, nil
-}
-
-// Close closes the underlying file, if Open opened one.
-func (f *File) Close() error {
-	if f.close == nil {
-		return nil
-	}
-	return f.close()
+	return root, nil
 }
 
 // readZip reads a zip: NAME/data.pkl and a record NAME/data/KEY per storage.

@@ -64,7 +64,7 @@ func encoded(t testing.TB, root any) []byte {
 	return b.Bytes()
 }
 
-func open(b []byte) (*File, error) { return NewFile(bytes.NewReader(b), int64(len(b))) }
+func open(b []byte) (any, error) { return Read(bytes.NewReader(b), int64(len(b))) }
 
 func bytesOf(t testing.TB, x *Tensor) []byte {
 	t.Helper()
@@ -83,11 +83,11 @@ func bytesOf(t testing.TB, x *Tensor) []byte {
 func TestRoundTrip(t *testing.T) {
 	root, entries := example(t)
 	b := encoded(t, root)
-	f, err := open(b)
+	saved, err := open(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := f.Root.(*Dict)
+	got := saved.(*Dict)
 	state := got.Get("student").(*Dict)
 	if !state.Ordered || len(state.Items) != 6 || got.Get("epoch") != any(2) {
 		t.Fatalf("read %+v", got)

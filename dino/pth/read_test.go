@@ -28,12 +28,11 @@ func testdata(t testing.TB, name string) []byte {
 func TestPyTorch(t *testing.T) {
 	for _, name := range []string{"zip.pth", "legacy.pth"} {
 		t.Run(name, func(t *testing.T) {
-			f, err := Open(filepath.Join("testdata", name))
+			saved, err := open(testdata(t, name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer f.Close()
-			root := f.Root.(*Dict)
+			root := saved.(*Dict)
 			if lr, step, large := root.Get("lr"), root.Get("step"), root.Get("large"); lr != any(0.0008362196501476349) || step != any(-5) || large != any(1<<40) {
 				t.Errorf("lr %v, step %v, large %v", lr, step, large)
 			}
@@ -226,9 +225,9 @@ func TestTruncated(t *testing.T) {
 	for _, name := range []string{"zip.pth", "legacy.pth"} {
 		whole := testdata(t, name)
 		for n := 0; n < len(whole); n += 1 + len(whole)/300 {
-			f, err := open(whole[:n])
+			root, err := open(whole[:n])
 			if err == nil {
-				err = readAll(f.Root)
+				err = readAll(root)
 			}
 			if err == nil {
 				t.Errorf("%s: %d of %d bytes are enough", name, n, len(whole))
@@ -246,11 +245,11 @@ func TestDamaged(t *testing.T) {
 	b := encoded(t, d)
 	at := bytes.Index(b, floats(values...))
 	b[at] ^= 1
-	f, err := open(b)
+	root, err := open(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := readAll(f.Root); err == nil || !strings.Contains(err.Error(), "checksum") {
+	if err := readAll(root); err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -299,8 +298,8 @@ func FuzzFile(f *testing.F) {
 	root, _ := example(f)
 	f.Add(encoded(f, root))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if file, err := open(b); err == nil {
-			_ = readAll(file.Root) // may be damaged, but must return
+		if root, err := open(b); err == nil {
+			_ = readAll(root) // may be damaged, but must return
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -29,7 +28,7 @@ type File struct {
 	Training *Training
 
 	networks map[string]*Network
-	close    func() error
+	file     *os.File
 }
 
 // HubConfig is what of a model its shapes do not say, from the config.json in a
@@ -56,20 +55,32 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	f := &File{Path: path, networks: map[string]*Network{}}
-	pickled, err := isPickled(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	if pickled {
-		err = f.openPickled()
-	} else {
-		err = f.openSafetensors()
-	}
-	if err != nil {
+	f := &File{Path: path, networks: map[string]*Network{}, file: file}
+	if err := f.read(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// read tells the formats apart by their first bytes: a zip's, those of an older
+// PyTorch's file, or else a safetensors header.
+func (f *File) read() error {
+	head := make([]byte, 4)
+	if _, err := f.file.ReadAt(head, 0); err != nil {
+		return fmt.Errorf("weights: %s: not a file of weights: %w", f.Path, err)
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	if bytes.Equal(head, []byte("PK\x03\x04")) || pth.Legacy(f.file) {
+		return f.readPickled(info.Size())
+	}
+	return f.readSafetensors(info.Size())
 }
 
 // resolve finds the file in a folder.
@@ -91,28 +102,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// isPickled tells the formats apart by their first bytes: a zip's, those of an
-// older PyTorch's file, or else a safetensors header.
-func isPickled(path string) (bool, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(file, head); err != nil {
-		return false, fmt.Errorf("%s: not a file of weights: %w", path, err)
-	}
-	return bytes.Equal(head, []byte("PK\x03\x04")) || pth.Legacy(file), nil
-}
-
 // Close closes the file.
-func (f *File) Close() error {
-	if f.close == nil {
-		return nil
-	}
-	return f.close()
-}
+func (f *File) Close() error { return f.file.Close() }
 
 // Network is the network of that name: "teacher" or "student" of a run or of a
 // training checkpoint. A file of one network has it under every name.
@@ -138,12 +129,12 @@ func (f *File) add(name string, list stateDict) error {
 // RunFormat marks, under "format" in the metadata, the checkpoints of runs.
 const RunFormat = "dino-vk checkpoint"
 
-func (f *File) openSafetensors() error {
-	file, err := safetensors.Open(f.Path)
+func (f *File) readSafetensors(size int64) error {
+	file, err := safetensors.NewFile(f.file, size)
 	if err != nil {
-		return fmt.Errorf("weights: %w", err)
+		return fmt.Errorf("weights: %s: %w", f.Path, err)
 	}
-	f.close, f.Metadata = file.Close, file.Metadata
+	f.Metadata = file.Metadata
 	list := fromSafetensors(file)
 	if f.Metadata["format"] != RunFormat {
 		return f.addPlain(list)
@@ -206,20 +197,19 @@ func (f *File) readConfig() error {
 	return nil
 }
 
-// openPickled reads a file of torch.save: the reference's training checkpoint,
+// readPickled reads a file of torch.save: the reference's training checkpoint,
 // or a state dict, alone or under "state_dict" or "model".
-func (f *File) openPickled() error {
-	file, err := pth.Open(f.Path)
+func (f *File) readPickled(size int64) error {
+	saved, err := pth.Read(f.file, size)
 	if err != nil {
-		return fmt.Errorf("weights: %w", err)
+		return fmt.Errorf("weights: %s: %w", f.Path, err)
 	}
-	f.close = file.Close
-	root, ok := file.Root.(*pth.Dict)
+	root, ok := saved.(*pth.Dict)
 	if !ok {
 		return fmt.Errorf("%s: no dict was saved; save the model's state_dict()", f.Path)
 	}
 	if _, ok := root.Get("teacher").(*pth.Dict); ok {
-		return f.openCheckpoint(root)
+		return f.readCheckpoint(root)
 	}
 	for _, key := range []string{"state_dict", "model"} {
 		if d, ok := root.Get(key).(*pth.Dict); ok {
@@ -234,7 +224,7 @@ func (f *File) openPickled() error {
 	return f.addPlain(list)
 }
 
-func (f *File) openCheckpoint(root *pth.Dict) error {
+func (f *File) readCheckpoint(root *pth.Dict) error {
 	f.Source = Checkpoint
 	for _, name := range []string{"student", "teacher"} {
 		d, ok := root.Get(name).(*pth.Dict)

@@ -49,10 +49,6 @@ func attention(c *cli.Context) (err error) {
 		return err
 	}
 	defer m.file.Close()
-	size, err := imageSize(c, m.Model)
-	if err != nil {
-		return err
-	}
 	set, err := namedPictures(c)
 	if err != nil {
 		return err
@@ -63,7 +59,7 @@ func attention(c *cli.Context) (err error) {
 		return err
 	}
 	defer closeDevice(dev, &err)
-	indices := spread(set.Len(), c.Int("limit"))
+	size, indices := imageSize(c, m.Model), spread(set.Len(), c.Int("limit"))
 	a, err := dino.NewAttention(dev, m.Model, size, min(c.Int("batch-size"), len(indices)), set.Area)
 	if errors.Is(err, dino.ErrNoAttention) {
 		return fmt.Errorf("%s: %w to look at", m.file.Path, err)

@@ -106,11 +106,7 @@ func knnModels(c *cli.Context, m *model) ([]namedModel, error) {
 		if err != nil {
 			return nil, err
 		}
-		size, err := imageSize(c, m.Model)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, namedModel{"raw", dino.RawPixels(size)}, namedModel{"untrained", untrained})
+		list = append(list, namedModel{"raw", dino.RawPixels(imageSize(c, m.Model))}, namedModel{"untrained", untrained})
 	}
 	return append(list, namedModel{c.String("network"), m.Model}), nil
 }

@@ -71,11 +71,7 @@ func export(c *cli.Context) error {
 		return err
 	}
 	defer m.file.Close()
-	size, err := imageSize(c, m.Model)
-	if err != nil {
-		return err
-	}
-	if err := format.write(m, size, output); err != nil {
+	if err := format.write(m, imageSize(c, m.Model), output); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "%s: %s\n", output, format.meaning)

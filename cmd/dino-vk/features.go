@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ func openModel(c *cli.Context) (*model, error) {
 	if err := required(c, "checkpoint"); err != nil {
 		return nil, err
 	}
-	if err := atLeast(c, "heads", 0); err != nil {
+	if err := errors.Join(atLeast(c, "heads", 0), atLeast(c, "image-size", 0)); err != nil {
 		return nil, err
 	}
 	f, err := weights.Open(c.Path("checkpoint"))
@@ -71,14 +72,7 @@ func openModel(c *cli.Context) (*model, error) {
 }
 
 // imageSize is --image-size, or else the size that the model was made for.
-func imageSize(c *cli.Context, m *dino.Model) (int, error) {
-	if size := c.Int("image-size"); size > 0 {
-		return size, nil
-	} else if size < 0 {
-		return 0, usagef(c, "--image-size %d: must be positive", size)
-	}
-	return m.Size, nil
-}
+func imageSize(c *cli.Context, m *dino.Model) int { return cmp.Or(c.Int("image-size"), m.Size) }
 
 // workers is the number of goroutines that --num-workers asks for.
 func workers(n int) int {
@@ -112,14 +106,10 @@ func reportSkipped(w io.Writer, skipped []error) {
 
 // extract computes the features of a set of pictures.
 func extract(c *cli.Context, dev *gpu.Device, m *dino.Model, set *data.Set) (*eval.Table, error) {
-	size, err := imageSize(c, m)
-	if err != nil {
-		return nil, err
-	}
 	if err := atLeast(c, "batch-size", 1); err != nil {
 		return nil, err
 	}
-	e, err := dino.NewExtractor(dev, m, size, min(c.Int("batch-size"), set.Len()), set.Area)
+	e, err := dino.NewExtractor(dev, m, imageSize(c, m), min(c.Int("batch-size"), set.Len()), set.Area)
 	if err != nil {
 		return nil, fitting(err)
 	}

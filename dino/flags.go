@@ -57,7 +57,7 @@ var Flags = []Flag{
 	{Name: "init-std", Group: groupModel, Default: "0.02",
 		Usage: "standard deviation of the linear layers' first weights; narrow networks learn sooner with more, such as 0.1 for --dim 64", field: func(c *Config) any { return &c.InitStd }},
 	{Name: "init", Group: groupModel, Default: "",
-		Usage: "file of weights to start from, of any source; a head is taken from it where it has one of the same shape", field: func(c *Config) any { return &c.Init }},
+		Usage: "file of weights to start from, of any source; a head, with its center, is taken from it where it has one of the same shape", field: func(c *Config) any { return &c.Init }},
 
 	{Name: "out-dim", Group: groupHead, Default: "65536", Reference: "out_dim",
 		Usage: "K, the prototypes (outputs of the head)", field: func(c *Config) any { return &c.OutDim }},

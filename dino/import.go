@@ -64,10 +64,10 @@ func imported(f *weights.File, c Config, epochSteps int) (State, []safetensors.E
 	}
 	params := net.Params()
 	center := op.Param{Name: "center", Shape: []int{c.OutDim}}
-	if t.Center.Len() != c.OutDim {
-		return State{}, nil, fmt.Errorf("%s: tensor %q is %v, the model needs [1 %d]", f.Path, "dino_loss/center", t.Center.Shape, c.OutDim)
+	if f.Center.Len() != c.OutDim {
+		return State{}, nil, fmt.Errorf("%s: tensor %q is %v, the model needs [1 %d]", f.Path, "dino_loss/center", f.Center.Shape, c.OutDim)
 	}
-	list := []safetensors.Entry{importedTensor(center.Name, center, t.Center)}
+	list := []safetensors.Entry{importedTensor(center.Name, center, f.Center)}
 	var errs []error
 	for _, network := range []string{"student", "teacher"} {
 		n, err := f.Network(network)

@@ -16,7 +16,8 @@ import (
 type initial struct {
 	file    *weights.File
 	network *weights.Network
-	head    bool // whether the head is taken, too
+	head    bool            // whether the head is taken, too
+	center  *weights.Tensor // of that head's outputs, nil where the run's begins at zero
 	seed    uint64
 }
 
@@ -46,7 +47,41 @@ func openInitial(c Config, net Network) (*initial, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("--init: another backbone%s: %w", hint, err), f.Close())
 	}
-	return &initial{f, n, n.Check(headPrefix, net.Head.Params()) == nil, c.Seed}, nil
+	in := &initial{file: f, network: n, head: n.Check(headPrefix, net.Head.Params()) == nil, seed: c.Seed}
+	if in.head {
+		in.center = f.Center
+	}
+	return in, nil
+}
+
+// load gives a step these weights and the center that the head's outputs had: the
+// reference goes on with it too, and from zero the first targets would be others
+// than those that the head has learned.
+func (in *initial) load(s *Step) error {
+	if err := s.begin(in.values); err != nil {
+		return err
+	}
+	if in.center == nil {
+		return nil
+	}
+	values := make([]float32, s.config.OutDim)
+	if err := in.center.ReadF32(values); err != nil {
+		return fmt.Errorf("--init: %w", err)
+	}
+	return s.store.WriteF32(s.center, values)
+}
+
+// String says what is taken from where.
+func (in *initial) String() string {
+	switch {
+	case in == nil:
+		return ""
+	case in.center != nil:
+		return "the backbone, the head and the center of " + in.file.Path
+	case in.head:
+		return "the backbone and the head of " + in.file.Path
+	}
+	return "the backbone of " + in.file.Path + ", and a new head"
 }
 
 func (c Config) heads() int {

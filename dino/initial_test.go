@@ -89,7 +89,7 @@ func TestContinueSafely(t *testing.T) {
 func initialSettings(t *testing.T, set func(*Config)) (c Config, from map[string][]float32) {
 	first := runSettings(t)
 	set(&first)
-	first.MaxSteps = 3
+	first.MaxSteps = 5 // an epoch, after which the reference can go on
 	run(t, first)
 	c = runSettings(t)
 	set(&c)
@@ -100,21 +100,45 @@ func initialSettings(t *testing.T, set func(*Config)) (c Config, from map[string
 // vitNet leaves the network of runSettings.
 func vitNet(*Config) {}
 
-// Student and teacher both start from the file's teacher; a head of other
-// shapes is drawn from the seed.
+// teacherAlone is a file of nothing but the teacher of a run's checkpoint.
+func teacherAlone(t *testing.T, checkpoint string) string {
+	t.Helper()
+	ck, err := OpenCheckpoint(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ck.Close()
+	net, err := NewNetwork(ck.State.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return saveFile(t, "teacher.safetensors", func(w io.Writer) error {
+		return safetensors.Write(w, nil, ck.entries(teacherPrefix, net.Params()))
+	})
+}
+
+// Student and teacher both start from the file's teacher, and the center from
+// the file's where it has one; a head of other shapes is drawn from the seed,
+// and its center begins at zero.
 func TestInitialWeights(t *testing.T) {
+	const all, networks, backbone = "the backbone, the head and the center of ", "the backbone and the head of ", "the backbone of "
+	own := func(_ *testing.T, checkpoint string) string { return checkpoint }
 	for _, test := range []struct {
-		head bool
-		set  func(*Config)
 		want string
+		file func(t *testing.T, checkpoint string) string
+		set  func(*Config)
 	}{
-		{true, vitNet, "the backbone and the head of "},
-		{false, vitNet, "the backbone of "},
-		{true, convNet, "the backbone and the head of "},
-		{false, convNet, "the backbone of "},
+		{all, own, vitNet},
+		{all, own, convNet},
+		{all, exportedRun, vitNet},
+		{networks, teacherAlone, vitNet},
+		{backbone, own, vitNet},
+		{backbone, own, convNet},
+		{backbone, exportedRun, vitNet},
 	} {
-		head, want := test.head, test.want
+		want, head := test.want, test.want != backbone
 		c, from := initialSettings(t, test.set)
+		c.Init = test.file(t, c.Init)
 		if !head {
 			c.HeadHiddenDim++
 		}
@@ -129,6 +153,13 @@ func TestInitialWeights(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := tensors(t, filepath.Join(c.Output, CheckpointName))
+		center := make([]float32, c.OutDim)
+		if want == all {
+			center = from["center"]
+		}
+		if !slices.Equal(got["center"], center) || slices.Equal(from["center"], make([]float32, c.OutDim)) {
+			t.Errorf("%s: the center is %v, want %v", want, got["center"], center)
+		}
 		for _, p := range tr.step.params {
 			values := from[teacherPrefix+p.Name]
 			if !head && strings.HasPrefix(p.Name, headPrefix) {

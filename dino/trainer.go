@@ -190,21 +190,13 @@ func (t *Trainer) build(ck *Checkpoint) error {
 	case ck != nil:
 		return t.step.Load(ck)
 	case t.initial != nil:
-		return t.step.begin(t.initial.values)
+		return t.initial.load(t.step)
 	}
 	return nil
 }
 
 // Initial says what the run starts from besides its seed, "" if nothing.
-func (t *Trainer) Initial() string {
-	switch {
-	case t.initial == nil:
-		return ""
-	case t.initial.head:
-		return "the backbone and the head of " + t.initial.file.Path
-	}
-	return "the backbone of " + t.initial.file.Path + ", and a new head"
-}
+func (t *Trainer) Initial() string { return t.initial.String() }
 
 // Done is the number of optimizer steps done, those before a resume included.
 func (t *Trainer) Done() int { return t.state.Step }

@@ -23,6 +23,9 @@ type File struct {
 	Metadata map[string]string
 	// Config is what a hub's config.json beside the file says, nil without one.
 	Config *HubConfig
+	// Center is that of the teacher's outputs, (K) of a run's or (1, K) of the
+	// reference's training checkpoint, nil for other files.
+	Center *Tensor
 	// Training is what a reference training checkpoint holds besides the
 	// networks, nil for other files.
 	Training *Training
@@ -129,6 +132,9 @@ func (f *File) add(name string, list stateDict) error {
 // RunFormat marks, under "format" in the metadata, the checkpoints of runs.
 const RunFormat = "dino-vk checkpoint"
 
+// centerName is what both kinds of training's checkpoints call the center.
+const centerName = "center"
+
 func (f *File) readSafetensors(size int64) error {
 	file, err := safetensors.NewFile(f.file, size)
 	if err != nil {
@@ -140,6 +146,9 @@ func (f *File) readSafetensors(size int64) error {
 		return f.addPlain(list)
 	}
 	f.Source = Run
+	if i := slices.IndexFunc(list, func(t *Tensor) bool { return t.Name == centerName }); i >= 0 {
+		f.Center = list[i]
+	}
 	for _, name := range []string{"student", "teacher"} {
 		var part stateDict
 		for _, t := range list {
@@ -239,8 +248,10 @@ func (f *File) readCheckpoint(root *pth.Dict) error {
 			return err
 		}
 	}
-	var err error
-	if f.Training, err = newTraining(root, f.networks["student"]); err != nil {
+	var err1, err2 error
+	f.Training, err1 = newTraining(root, f.networks["student"])
+	f.Center, err2 = centerOf(root)
+	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return nil

@@ -12,9 +12,8 @@ import (
 // Training is what the reference's trainer keeps besides the networks
 // (main_dino.py, save_dict).
 type Training struct {
-	Epoch  int       // epochs done
-	Args   *pth.Dict // the command line, by the reference's names; empty if none was kept
-	Center *Tensor   // (1, K)
+	Epoch int       // epochs done
+	Args  *pth.Dict // the command line, by the reference's names; empty if none was kept
 
 	states map[string]*pth.Dict // the optimizer's, by parameter
 }
@@ -31,15 +30,6 @@ func newTraining(root *pth.Dict, student *Network) (*Training, error) {
 	if args, ok := root.Get("args").(*pth.Object); ok {
 		t.Args = &args.Attrs
 	}
-	loss, ok := root.Get("dino_loss").(*pth.Dict)
-	if !ok {
-		return nil, errors.New("dino_loss with the center is missing")
-	}
-	center, ok := loss.Get("center").(*pth.Tensor)
-	if !ok {
-		return nil, errors.New("the center is missing")
-	}
-	t.Center = tensorOf("center", center)
 	optimizer, ok := root.Get("optimizer").(*pth.Dict)
 	if !ok {
 		return nil, errors.New("the optimizer's state is missing")
@@ -48,6 +38,19 @@ func newTraining(root *pth.Dict, student *Network) (*Training, error) {
 		return nil, fmt.Errorf("optimizer: %w", err)
 	}
 	return t, nil
+}
+
+// centerOf is the center in a training checkpoint, a buffer of DINOLoss.
+func centerOf(root *pth.Dict) (*Tensor, error) {
+	loss, ok := root.Get("dino_loss").(*pth.Dict)
+	if !ok {
+		return nil, errors.New("dino_loss with the center is missing")
+	}
+	center, ok := loss.Get("center").(*pth.Tensor)
+	if !ok {
+		return nil, errors.New("the center is missing")
+	}
+	return tensorOf(centerName, center), nil
 }
 
 // readOptimizer finds which parameter each of the optimizer's states belongs

@@ -64,7 +64,7 @@ func training(t testing.TB, parts map[string]any) string {
 func TestTraining(t *testing.T) {
 	f := mustOpen(t, training(t, trainingParts(t)))
 	tr := f.Training
-	if f.Source != Checkpoint || tr == nil || tr.Epoch != 2 || tr.Args.Get("arch") != any("vit_small") || tr.Center.Len() != 2 {
+	if f.Source != Checkpoint || tr == nil || tr.Epoch != 2 || tr.Args.Get("arch") != any("vit_small") || f.Center.Len() != 2 {
 		t.Fatalf("%+v", tr)
 	}
 	student, err := f.Network("student")

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	attentionFwd   = attentionKernel("attention_fwd")
+	attentionFwd   = attentionKernel("attention_fwd", sharedAttention("attention_fwd_shared", attentionTile.bytesFwd)...)
 	attentionBwdQ  = attentionKernel("attention_bwd_q")
 	attentionBwdKV = attentionKernel("attention_bwd_kv")
 	attentionProbs = gpu.Plain("attention_probs")
@@ -15,22 +15,23 @@ var (
 
 // attentionProblem is what the choice of a variant depends on.
 type attentionProblem struct {
-	hd    int // head dimension
-	width int // of a row of qkv
-	rows  int // of qkv that a dispatch sees
+	hd     int // head dimension
+	width  int // of a row of qkv
+	rows   int // of qkv that a dispatch sees
+	length int // of a sequence
 }
 
 // attentionKernel takes a head four components at a time where it can, as
-// texels on a CPU.
-func attentionKernel(name string) *gpu.Kernel {
-	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
+// texels on a CPU; variants that do better on some devices go before.
+func attentionKernel(name string, better ...gpu.Variant) *gpu.Kernel {
+	return &gpu.Kernel{Name: name, Variants: append(better, []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(attentionProblem)
 			return onCPU(caps) && p.hd%4 == 0 && p.rows*p.width/4 <= int(caps.MaxTexels)
 		}},
 		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return problem.(attentionProblem).hd%4 == 0 }},
 		{Module: name + "_odd"},
-	}}
+	}...)}
 }
 
 // onCPU tells a driver that runs on a processor by its narrow subgroups.
@@ -92,10 +93,14 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 
 // dispatchAttention runs a kernel over some sequences of packed tensors.
 func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
-	rows := attentionRows(g.Caps(), k, s.Length, hd)
-	problem := attentionProblem{hd, 3 * heads * hd, s.rows}
-	shader := g.Pick(k, problem).With("HD", uint32(hd)).With("ROWS", uint32(rows))
-	blocks := (s.Length + rows - 1) / rows
+	shader := g.Pick(k, attentionProblem{hd, 3 * heads * hd, s.rows, s.Length}).With("HD", uint32(hd))
+	rows, size := attentionRows(g.Caps(), k, s.Length, hd), 64
+	if tile, ok := shader.Spec["ROWS"]; ok {
+		rows, size = 8*int(tile), 1
+	} else {
+		shader = shader.With("ROWS", uint32(rows))
+	}
+	blocks := ceilDiv(s.Length, rows)
 	push := attentionPush{
 		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
 		Scale: float32(1 / math.Sqrt(float64(hd))), Accumulate: bit(accumulate),
@@ -104,7 +109,7 @@ func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, ac
 	for i, t := range packed {
 		views[i] = s.of(t)
 	}
-	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, 64), push, views...)
+	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, size), push, views...)
 }
 
 // attentionRows is how many rows an invocation holds. On a CPU a load costs as

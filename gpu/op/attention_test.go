@@ -96,20 +96,27 @@ var attentionCases = []struct {
 	{"large scores", 2, 16, []Run{{2, 40}}, 20},
 }
 
-// Drivers on processors and on graphics cards, told by their subgroups, get
-// other variants; all must be right on any device.
-func attentionCaps(dev *gpu.Device, subgroup uint32) gpu.Caps {
+// Drivers on processors and on graphics cards, told by their subgroups and
+// shared memory, get other variants; all must be right on any device.
+func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 	caps := dev.Caps()
-	caps.SubgroupSize = subgroup
+	caps.SubgroupSize = 32
+	caps.Features &^= gpu.SharedMemory
+	switch kind {
+	case "processor":
+		caps.SubgroupSize = 8
+	case "shared memory":
+		caps.Features |= gpu.SharedMemory
+	}
 	return caps
 }
 
 func TestAttention(t *testing.T) {
 	for _, c := range attentionCases {
-		for _, subgroup := range []uint32{8, 32} {
+		for _, kind := range []string{"processor", "registers", "shared memory"} {
 			for _, accumulate := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/subgroup=%d/accumulate=%v", c.name, subgroup, accumulate), func(t *testing.T) {
-					testAttention(t, attentionCaps(gputest.Open(t), subgroup), c.heads, c.hd, c.runs, c.large, accumulate)
+				t.Run(fmt.Sprintf("%s/%s/accumulate=%v", c.name, kind, accumulate), func(t *testing.T) {
+					testAttention(t, attentionCaps(gputest.Open(t), kind), c.heads, c.hd, c.runs, c.large, accumulate)
 				})
 			}
 		}
@@ -126,7 +133,7 @@ func TestAttentionSmallBinding(t *testing.T) {
 
 // Where texel buffers are small, a CPU too reads storage buffers.
 func TestAttentionFewTexels(t *testing.T) {
-	caps := attentionCaps(gputest.Open(t), 8)
+	caps := attentionCaps(gputest.Open(t), "processor")
 	caps.MaxTexels = 1
 	testAttention(t, caps, 1, 8, []Run{{3, 11}}, 1, false)
 }

@@ -1,0 +1,133 @@
+// What the attention kernels for GPUs share, whose operands go through shared
+// memory; the equations are in attention.glsl.
+//
+// A workgroup of 8 x 8 invocations owns OWN rows of one head: queries, or keys
+// and values. It walks over the sequence's other rows, OTHERS at a time. The
+// scores of an own row and another are tiles of ROWS x COLS an invocation, of
+// rows y + 8 r and columns x + 8 c; so are the sums over the others, with quads
+// x + 8 c of a head as columns. A tile of 5 x 5 makes 10 multiplications for
+// every quad it loads from shared memory, and blocks of 40 rows fill those of
+// the usual sequences: 197 tokens in 200, 37 in 40.
+//
+// The head's dimension is a multiple of 4, at most 128.
+#include "common.glsl"
+#define VEC 4
+#include "stored.glsl"
+
+layout(local_size_x = 8, local_size_y = 8) in;
+layout(constant_id = 0) const uint HD = 64;
+layout(constant_id = 1) const uint ROWS = 5;
+layout(constant_id = 2) const uint COLS = 5;
+
+layout(push_constant) uniform Push {
+    uint start;       // first token of the run
+    uint sequences;
+    uint length;      // tokens of a sequence
+    uint heads;
+    float scale;      // hd^-1/2
+    uint accumulate;  // backward only: add to the gradient instead of writing it
+};
+
+const float LOG2_E = 1.4426950408889634;
+const float LOWEST = -3.0e38;
+
+const uint OWN = 8 * ROWS;
+const uint OTHERS = 8 * COLS;
+const uint QUADS = HD / 4;
+const uint WIDE = (QUADS + 7) / 8; // of a row's quads, an invocation's
+
+// Rows that eight invocations load at once, one each, lie an odd number of
+// quads apart, so that they come from different banks.
+const uint STRIDE = QUADS | 1;      // of a row of operands
+const uint TALL = 2 * COLS | 1;     // of a row of scores
+
+// Block is what a workgroup owns: rows from `row` on of a head of the sequence
+// that begins at token `base`.
+struct Block {
+    uint base;
+    uint row;
+    uint head;
+};
+
+bool findBlock(out Block block) {
+    const uint blocks = (length + OWN - 1) / OWN;
+    const uint i = groupIndex();
+    const uint column = i / blocks;
+    block.row = (i - column * blocks) * OWN;
+    block.head = column % heads;
+    block.base = start + column / heads * length;
+    return i < sequences * heads * blocks;
+}
+
+// Where the row of a token and head begins in qkv (which = 0, 1, 2 for q, k,
+// v) and in o.
+uint qkvAt(uint token, uint which, uint head) { return ((token * 3 + which) * heads + head) * QUADS; }
+uint outAt(uint token, uint head) { return (token * heads + head) * QUADS; }
+
+// STAGE loads n rows of an operand, from `first` on, into shared memory; rows
+// past the sequence's end are zero. AT is where row `row` of the sequence
+// begins.
+#define STAGE(shared_, stride, n, first, operand, AT)                            \
+    for (uint e = gl_LocalInvocationIndex; e < (n) * QUADS; e += 64) {           \
+        const uint line = e / QUADS, quad = e % QUADS, row = (first) + line;     \
+        shared_[line * (stride) + quad] = row < length ? FETCH(operand, (AT) + quad) : vec4(0); \
+    }
+
+// PRODUCTS adds the dot products of rows of two operands to a tile.
+#define PRODUCTS(tile, own, others)                                              \
+    for (uint d = 0; d < QUADS; d++) {                                           \
+        vec4 left[ROWS], right[COLS];                                            \
+        for (uint r = 0; r < ROWS; r++) {                                        \
+            left[r] = own[(gl_LocalInvocationID.y + 8 * r) * STRIDE + d];        \
+        }                                                                        \
+        for (uint c = 0; c < COLS; c++) {                                        \
+            right[c] = others[(gl_LocalInvocationID.x + 8 * c) * STRIDE + d];    \
+        }                                                                        \
+        for (uint r = 0; r < ROWS; r++) {                                        \
+            for (uint c = 0; c < COLS; c++) {                                    \
+                tile[r][c] += dot(left[r], right[c]);                            \
+            }                                                                    \
+        }                                                                        \
+    }
+
+// SHARE writes a tile of scores where WEIGHTED reads it, a row TALL quads from
+// the next.
+#define SHARE(scores, tile)                                                      \
+    for (uint r = 0; r < ROWS; r++) {                                            \
+        for (uint c = 0; c < COLS; c++) {                                        \
+            const uint column = gl_LocalInvocationID.x + 8 * c;                  \
+            scores[(gl_LocalInvocationID.y + 8 * r) * TALL + column / 4][column % 4] = tile[r][c]; \
+        }                                                                        \
+    }
+
+// WEIGHTED adds to the sums of a tile the others' rows, each times its score.
+// Quads past the head's last repeat it; they are not stored.
+#define WEIGHTED(sums, scores, others, stride)                                   \
+    for (uint j = 0; j < 2 * COLS; j++) {                                        \
+        vec4 weights[ROWS];                                                      \
+        for (uint r = 0; r < ROWS; r++) {                                        \
+            weights[r] = scores[(gl_LocalInvocationID.y + 8 * r) * TALL + j];    \
+        }                                                                        \
+        for (uint i = 0; i < 4; i++) {                                           \
+            for (uint c = 0; c < WIDE; c++) {                                    \
+                const vec4 v = others[(4 * j + i) * (stride) + min(gl_LocalInvocationID.x + 8 * c, QUADS - 1)]; \
+                for (uint r = 0; r < ROWS; r++) {                                \
+                    sums[r][c] += weights[r][i] * v;                             \
+                }                                                                \
+            }                                                                    \
+        }                                                                        \
+    }
+
+// EACH_OUTPUT does something with every quad of the sums that is of the
+// sequence and the head.
+#define EACH_OUTPUT(block, token, quad, r, c, ACTION)                            \
+    for (uint r = 0; r < ROWS; r++) {                                            \
+        const uint line = block.row + gl_LocalInvocationID.y + 8 * r;            \
+        const uint token = block.base + line;                                    \
+        for (uint c = 0; c < WIDE; c++) {                                        \
+            const uint quad = gl_LocalInvocationID.x + 8 * c;                    \
+            if (line < length && quad < QUADS) {                                 \
+                ACTION                                                           \
+            }                                                                    \
+        }                                                                        \
+    }

@@ -55,6 +55,7 @@ type Config struct {
 	UseFP16         bool
 	BatchSize       int
 	Accumulate      int
+	Recompute       bool
 	Epochs          int
 	LR              float64
 	WarmupEpochs    int

@@ -3,6 +3,7 @@ package dino
 import (
 	"errors"
 	"fmt"
+	"sort"
 
 	"dino-vk/gpu"
 )
@@ -26,25 +27,31 @@ func (t *Trainer) fit(have int64) error {
 	case !errors.Is(err, gpu.ErrOutOfMemory):
 		return err
 	}
-	low, high := 0, t.config.BatchSize // a batch of low fits, one of high does not
-	for high-low > 1 {
-		smaller := Trainer{config: t.config, dev: t.dev, set: t.set, measured: t.measured}
-		smaller.config.BatchSize = (low + high) / 2
-		tooLarge := smaller.require()
-		if tooLarge == nil && smaller.need <= have {
-			low = smaller.config.BatchSize
-		} else {
-			high = smaller.config.BatchSize
-		}
-	}
 	remedy := "no batch size fits: use a smaller --arch, --out-dim or --image-size"
-	if low > 0 {
-		remedy = fmt.Sprintf("--batch-size %d would fit", low)
-		if rest := t.config.GlobalBatch() / low; rest > 1 {
+	if most := t.mostThatFit(t.config, have); most > 0 {
+		remedy = fmt.Sprintf("--batch-size %d would fit", most)
+		if rest := t.config.GlobalBatch() / most; rest > 1 {
 			remedy += fmt.Sprintf("; with --accumulate %d a step sees about as many images as now", rest)
 		}
 	}
+	if c := t.config; !c.Recompute {
+		c.Recompute = true
+		if most := t.mostThatFit(c, have); most > 0 {
+			remedy += fmt.Sprintf("; with --recompute, which takes longer, --batch-size %d", most)
+		}
+	}
 	return fmt.Errorf("%w: %w: %s", ErrTooLarge, err, remedy)
+}
+
+// mostThatFit is the largest batch up to c's own that fits have bytes, 0 if none
+// does.
+func (t *Trainer) mostThatFit(c Config, have int64) int {
+	return sort.Search(c.BatchSize, func(i int) bool {
+		smaller := Trainer{config: c, dev: t.dev, set: t.set, measured: t.measured}
+		smaller.config.BatchSize = i + 1
+		err := smaller.require()
+		return err != nil || smaller.need > have
+	})
 }
 
 // require declares the run and finds its Memory.

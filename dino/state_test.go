@@ -298,16 +298,20 @@ func TestMemoryAnnounced(t *testing.T) {
 	gputest.Open(t) // skips without a device
 	needs := map[string]int64{}
 	for _, run := range []struct {
-		accumulate int
-		optimizer  string
-		convNet    bool
-	}{{1, "adamw", false}, {3, "adamw", false}, {1, "sgd", false}, {1, "lars", false}, {1, "sgd", true}} {
+		accumulate         int
+		optimizer          string
+		convNet, recompute bool
+	}{
+		{1, "adamw", false, false}, {3, "adamw", false, false}, {3, "adamw", false, true},
+		{1, "sgd", false, false}, {1, "lars", false, false}, {1, "sgd", true, false}, {1, "sgd", true, true},
+	} {
 		dev, err := gpu.Open(gpu.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := runSettings(t)
 		c.BatchSize, c.Accumulate, c.OutDim, c.Epochs = 6/run.accumulate, run.accumulate, 4096, 1
+		c.Recompute = run.recompute
 		if c.Optimizer = run.optimizer; run.convNet {
 			convNet(&c)
 		}
@@ -361,6 +365,7 @@ func TestTooLarge(t *testing.T) {
 	}
 	need := func(batch int) int64 {
 		tr := trainer(batch)
+		tr.config.Recompute = c.Recompute
 		if err := tr.require(); err != nil {
 			t.Fatal(err)
 		}
@@ -387,6 +392,14 @@ func TestTooLarge(t *testing.T) {
 		if fits > 0 && need(fits+1) <= have {
 			t.Errorf("a batch of %d would have fitted %d bytes too", fits+1, have)
 		}
+		var again int // with --recompute
+		_, after, _ := strings.Cut(err.Error(), "with --recompute, which takes longer, --batch-size ")
+		fmt.Sscan(after, &again)
+		c.Recompute = true
+		if again > 0 && need(again) > have || again < 40 && need(again+1) <= have {
+			t.Errorf("%d bytes: with --recompute a batch of %d in %q", have, again, err)
+		}
+		c.Recompute = false
 	}
 	if err := trainer(40).fit(need(40)); err != nil {
 		t.Error(err)

@@ -30,7 +30,8 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	// s1, s2, … = gs(x1), gs(x2), gs(xl)
 	endStudent := g.Scope("student")
 	draw := &op.Draw{Images: x.Table, Params: params}
-	logits := s.net.Forward(t, s.weights(studentPrefix), op.Mode{Train: true, Draw: draw}, x.all()...)
+	mode := op.Mode{Train: true, Draw: draw, Recompute: s.config.Recompute}
+	logits := s.net.Forward(t, s.weights(studentPrefix), mode, x.all()...)
 	endStudent()
 
 	// loss = (H(t1, s2) + H(t2, s1) + …)/pairs; loss.backward()

@@ -88,6 +88,7 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 		if err := g.Err(); err != nil {
 			return nil, fmt.Errorf("training step: %w", err)
 		}
+		g.Prune() // the end of what Recompute records again
 		s.graphs = append(s.graphs, g)
 	}
 	return s, nil

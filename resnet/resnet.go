@@ -36,7 +36,7 @@ func (c Config) Stages(t *op.Tape, w op.Weights, mode op.Mode, images *gpu.Tenso
 	out.Stem = x
 	for stage := range c.Layers {
 		for _, b := range c.blocks(stage) {
-			x = b.forward(t, w, mode, x)
+			x = mode.Block(t, x, func(x *gpu.Tensor) *gpu.Tensor { return b.forward(t, w, mode, x) })
 		}
 		out.Stages = append(out.Stages, x)
 	}

@@ -40,7 +40,10 @@ func (c Config) Blocks(t *op.Tape, w op.Weights, mode op.Mode, images ...*gpu.Te
 	drop := c.stochasticDepth(t.G, mode.Draw, out.Runs)
 	x := out.Tokens
 	for i := range c.Depth {
-		x, out.QKV = c.block(t, w, i, x, out.Runs, drop)
+		x = mode.Block(t, x, func(x *gpu.Tensor) (y *gpu.Tensor) {
+			y, out.QKV = c.block(t, w, i, x, out.Runs, drop)
+			return y
+		})
 		out.Blocks = append(out.Blocks, x)
 	}
 	return out

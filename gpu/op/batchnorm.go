@@ -105,7 +105,11 @@ func (b batchNorm) record(t *Tape, train bool) *gpu.Tensor {
 	case train && rows < 2:
 		g.Errorf("batch norm of %v: training needs more than one value per channel", b.x)
 	case train:
-		b.statistics(g)
+		kept := t.once(func() []*gpu.Tensor {
+			b.statistics(g)
+			return []*gpu.Tensor{b.mean, b.rstd}
+		})
+		b.mean, b.rstd = kept[0], kept[1]
 		b.forward(g, b.mean, b.rstd, false)
 		t.Push(b.y, func(dy *gpu.Tensor) { b.backward(t, dy) }, inputs...)
 	default:

@@ -105,4 +105,15 @@ type Draw struct{ Images, Params *gpu.Tensor }
 type Mode struct {
 	Train bool  // batch norm takes the batch's statistics and moves the running ones
 	Draw  *Draw // randomness of stochastic depth, nil for none
+	// Recompute keeps of a block its input alone for the backward, which computes
+	// the rest again.
+	Recompute bool
+}
+
+// Block is f(x), a block of a network, in this mode.
+func (m Mode) Block(t *Tape, x *gpu.Tensor, f func(x *gpu.Tensor) *gpu.Tensor) *gpu.Tensor {
+	if m.Recompute {
+		return t.Recompute(x, f)
+	}
+	return f(x)
 }

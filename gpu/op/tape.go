@@ -7,7 +7,8 @@ import "dino-vk/gpu"
 type Tape struct {
 	G *gpu.Graph
 
-	frozen bool // under NoGrad
+	frozen bool   // under NoGrad
+	twice  *twice // within Recompute
 	back   []func()
 	grads  map[key]*grad
 	passed map[key]bool // gradients whose memory PassGrad handed on

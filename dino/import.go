@@ -33,7 +33,7 @@ func Import(f *weights.File, c Config, set *data.Set) (s State, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Data, s.Names, s.JPEG = set.Len(), digest(set), set.JPEG
+	s.identify(set)
 	o, err := openOutput(c.Output)
 	if err != nil {
 		return s, err

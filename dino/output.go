@@ -94,6 +94,13 @@ func (o *output) close() error {
 	return errors.Join(err, o.lock.Close())
 }
 
+// identify says which pictures a run is on: a pack's are those of its source, so
+// that a run goes on with either and writes the same.
+func (s *State) identify(set *data.Set) {
+	s.Data, s.Names, s.JPEG = set.Len(), digest(set), set.JPEG
+	s.Config.Data = cmp.Or(set.Origin, s.Config.Data)
+}
+
 // digest identifies a set by its pictures' names in their order, on which the
 // numbering of the pictures and with it all randomness depends.
 func digest(src data.Source) string {

@@ -101,7 +101,8 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	if err := readable(ctx, t.set); err != nil {
 		return err
 	}
-	t.state = State{Data: t.set.Len(), Names: digest(t.set), JPEG: t.set.JPEG, Seed: t.config.Seed, Config: t.config}
+	t.state = State{Seed: t.config.Seed, Config: t.config}
+	t.state.identify(t.set)
 	if t.measured, err = openProbeSets(ctx, t.config, t.set); err != nil {
 		return err
 	}
@@ -110,7 +111,9 @@ func (t *Trainer) prepare(ctx context.Context) error {
 		return err
 	}
 	ck, err := t.output.resume(&t.state)
-	if err != nil {
+	if from := t.state.Config.Data; errors.Is(err, ErrOtherRun) && from != t.config.Data {
+		return fmt.Errorf("%w (%s is a pack of %s)", err, t.config.Data, from)
+	} else if err != nil {
 		return err
 	}
 	if ck != nil {

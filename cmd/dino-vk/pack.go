@@ -21,7 +21,8 @@ func packCommand() *cli.Command {
 		Usage: "decode pictures into one file, so that no epoch decodes them again",
 		Description: "Writes the decoded pictures, as training sees them before it crops, with their\n" +
 			"names and classes to a file that --data takes: three bytes a pixel, so at most\n" +
-			"768 KiB a picture. Training on it is training on its source bit for bit.",
+			"768 KiB a picture. Training on it is training on its source bit for bit, and a\n" +
+			"run on the one goes on with the other.",
 		Flags: append(configFlags(&flags, sourceSetting),
 			&cli.PathFlag{Name: "output", Usage: "`FILE` to write"},
 		),

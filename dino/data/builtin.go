@@ -52,7 +52,7 @@ func parseShapes(path string) (spec shapesSpec, ok bool, err error) {
 	return spec, true, nil
 }
 
-// openShapes makes the generated set.
-func openShapes(s shapesSpec) *Set {
-	return &Set{Source: NewShapes(s.split, s.n, s.size, s.seed), Area: s.size * s.size}
+// openShapes makes the generated set that path names.
+func openShapes(s shapesSpec, path string) *Set {
+	return &Set{Source: NewShapes(s.split, s.n, s.size, s.seed), Origin: path, Area: s.size * s.size}
 }

@@ -33,18 +33,19 @@ func Open(ctx context.Context, path string, o Options) (*Set, error) {
 	if spec, ok, err := parseShapes(path); err != nil {
 		return nil, err
 	} else if ok {
-		return openShapes(spec), nil
+		return openShapes(spec, path), nil
 	}
 	o = o.withDefaults()
-	path, split := cutSplit(path)
-	s, err := open(ctx, path, split, o)
+	file, split := cutSplit(path)
+	s, err := open(ctx, file, split, o)
 	if err != nil {
 		return nil, err
 	}
 	if s.Len() == 0 {
 		s.Close()
-		return nil, noImages(path, s.Skipped)
+		return nil, noImages(file, s.Skipped)
 	}
+	s.Origin = cmp.Or(s.Origin, path)
 	return s, nil
 }
 

@@ -17,9 +17,10 @@ import (
 //
 //	offsets   I64 (n+1)  picture i is bytes offsets[i] to offsets[i+1] of pictures
 //	labels    I32 (n)    index into classes, or -1
-//	checksum  U32 (1)    CRC-32C of metadata jpeg, offsets, labels, classes, names
+//	checksum  U32 (1)    CRC-32C of metadata jpeg, offsets, labels, classes, names, origin
 //	classes   U8         names of the classes, each ended by a zero byte
 //	names     U8         names of the pictures, likewise
+//	origin    U8         Set.Origin, by which a run knows its pictures
 //	pictures  U8         for each: width, height and the CRC-32C of these 8 bytes
 //	                     and the pixels, as u32; width*height RGB pixels, row-major
 //
@@ -67,7 +68,8 @@ func WritePack(ctx context.Context, w io.Writer, set *Set, workers int, progress
 		return err
 	}
 	metadata := map[string]string{"format": packFormat, "jpeg": set.JPEG}
-	sum := indexChecksum(set.JPEG, offsets, labels, classBytes, nameBytes)
+	origin := []byte(set.Origin)
+	sum := indexChecksum(set.JPEG, offsets, labels, classBytes, nameBytes, origin)
 	total := int(offsets[len(names)])
 	return safetensors.Write(w, metadata, []safetensors.Entry{
 		safetensors.Values("offsets", []int{len(offsets)}, offsets),
@@ -75,6 +77,7 @@ func WritePack(ctx context.Context, w io.Writer, set *Set, workers int, progress
 		safetensors.Values("checksum", []int{1}, []uint32{sum}),
 		safetensors.Values("classes", []int{len(classBytes)}, classBytes),
 		safetensors.Values("names", []int{len(nameBytes)}, nameBytes),
+		safetensors.Values("origin", []int{len(origin)}, origin),
 		{Name: "pictures", Type: safetensors.U8, Shape: []int{total}, Data: func(w io.Writer) error {
 			return writeRecords(ctx, w, set, offsets, workers, progress)
 		}},
@@ -152,7 +155,7 @@ func recordChecksum(b []byte) uint32 {
 }
 
 // indexChecksum is the checksum of all in a pack but its pictures.
-func indexChecksum(jpeg string, offsets []int64, labels []int32, classes, names []byte) uint32 {
+func indexChecksum(jpeg string, offsets []int64, labels []int32, classes, names, origin []byte) uint32 {
 	h := crc32.New(castagnoli)
 	io.WriteString(h, jpeg)
 	for _, offset := range offsets {
@@ -163,6 +166,7 @@ func indexChecksum(jpeg string, offsets []int64, labels []int32, classes, names 
 	}
 	h.Write(classes)
 	h.Write(names)
+	h.Write(origin)
 	return h.Sum32()
 }
 

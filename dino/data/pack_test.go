@@ -61,7 +61,7 @@ func TestPack(t *testing.T) {
 		"CIFAR":  openWith(t, filepath.Join(write(t, map[string][]byte{"train.bin": cifarOf(2, 99, 3)}), "train.bin"), Options{}),
 		"IDX":    openWith(t, filepath.Join(write(t, map[string][]byte{"i": idxOf(2, 3, 4)}), "i"), Options{Area: 6}),
 		"shapes": openWith(t, "shapes:n=5:size=8", Options{}),
-		"fake":   {Source: &fake{n: 5, bad: map[int]bool{2: true, 4: true}}, Area: 1},
+		"fake":   {Source: &fake{n: 5, bad: map[int]bool{2: true, 4: true}}, Area: 1, Origin: "fa\xffke"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pack, skipped := packOf(t, source)
@@ -72,9 +72,10 @@ func TestPack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if describe(got) != describe(source) || !slices.Equal(got.Classes(), source.Classes()) || got.Area != source.Area || got.JPEG != source.JPEG {
-				t.Errorf("packed %s, %v, area %d, JPEG %q\nsource %s, %v, area %d, JPEG %q", describe(got), got.Classes(), got.Area, got.JPEG,
-					describe(source), source.Classes(), source.Area, source.JPEG)
+			if describe(got) != describe(source) || !slices.Equal(got.Classes(), source.Classes()) || got.Area != source.Area ||
+				got.JPEG != source.JPEG || got.Origin != source.Origin || got.Origin == "" {
+				t.Errorf("packed %s, %v, area %d, JPEG %q, of %q\nsource %s, %v, area %d, JPEG %q, of %q", describe(got), got.Classes(), got.Area,
+					got.JPEG, got.Origin, describe(source), source.Classes(), source.Area, source.JPEG, source.Origin)
 			}
 			failed := 0
 			for i := range source.Len() {
@@ -157,6 +158,7 @@ func TestRefusedPacks(t *testing.T) {
 		"offset":          {changed(index + 8), Options{}, []string{"damaged", "index's checksum"}},
 		"label":           {changed(index + 3*8), Options{}, []string{"damaged", "index's checksum"}},
 		"name":            {bytes.Replace(pack, []byte("b/2.png"), []byte("b/3.png"), 1), Options{}, []string{"damaged", "index's checksum"}},
+		"origin":          {bytes.Replace(pack, []byte(source.Origin), bytes.Repeat([]byte("x"), len(source.Origin)), 1), Options{}, []string{"damaged", "index's checksum"}},
 		"decoder":         {bytes.Replace(pack, []byte(`"jpeg":"go"`), []byte(`"jpeg":"gg"`), 1), Options{}, []string{"damaged", "index's checksum"}},
 		"tensor":          {bytes.Replace(pack, []byte(`"labels":`), []byte(`"lapels":`), 1), Options{}, []string{"damaged", "no labels"}},
 		"type":            {bytes.Replace(pack, []byte(`"dtype":"I32"`), []byte(`"dtype":"F32"`), 1), Options{}, []string{"damaged", "labels"}},

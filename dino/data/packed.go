@@ -22,7 +22,8 @@ type packed struct {
 	labels   []int32
 	classes  []string
 	names    []string
-	limit    int // Options.Area
+	origin   string // Set.Origin
+	limit    int    // Options.Area
 	file     io.Closer
 }
 
@@ -58,7 +59,7 @@ func readPack(b *blob, path string, o Options) (*Set, error) {
 	if decoder != "" && o.JPEG != JPEGAuto && o.JPEG != decoder {
 		return nil, fmt.Errorf("%s: its JPEG files were decoded by %s, not %s: choose that one, or pack the pictures anew", path, decoder, o.JPEG)
 	}
-	set := &Set{Source: p, JPEG: decoder}
+	set := &Set{Source: p, Origin: p.origin, JPEG: decoder}
 	for i := range p.names {
 		n := p.pixels(i)
 		if n > o.MaxPixels {
@@ -92,7 +93,12 @@ func (p *packed) readIndex(f *safetensors.File, decoder string) error {
 	if err != nil {
 		return err
 	}
-	if sum[0] != indexChecksum(decoder, p.offsets, p.labels, classes, names) {
+	origin, err := readText(f, "origin")
+	if err != nil {
+		return err
+	}
+	p.origin = string(origin)
+	if sum[0] != indexChecksum(decoder, p.offsets, p.labels, classes, names, origin) {
 		return errors.New("the index's checksum differs")
 	}
 	var whole bool

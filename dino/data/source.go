@@ -31,6 +31,9 @@ type Source interface {
 // Set is an opened Source of which the headers have been read.
 type Set struct {
 	Source
+	// Origin is the path that Open was given; of a pack, that by which the packed
+	// set was opened.
+	Origin string
 	// Area is the largest W*H that Decode returns: it sizes staging memory.
 	Area int
 	// JPEG is the decoder of the set's JPEG files, JPEGTurbo or JPEGGo; empty

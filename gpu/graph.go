@@ -145,6 +145,15 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 		if t.off%viewAlign != 0 {
 			return fmt.Errorf("binding %d (%s): the view %v begins at byte %d, which is no multiple of %d", i, b.name, t, t.off, viewAlign)
 		}
+		if t.Type.Narrow() {
+			if b.typeID == "" || b.texels {
+				return fmt.Errorf("binding %d (%s): module %s takes elements of 32 bits only, not %v", i, b.name, s.Module, t)
+			}
+			if t.Dim(-1)%4 != 0 {
+				return fmt.Errorf("binding %d (%s): the rows of %v are no multiples of four elements", i, b.name, t)
+			}
+			s = s.With(b.typeID, uint32(t.Type))
+		}
 		if b.texels {
 			if err := g.checkTexels(t); err != nil {
 				return fmt.Errorf("binding %d (%s): %w", i, b.name, err)
@@ -195,7 +204,8 @@ func (g *Graph) usable(t *Tensor, onlyRead bool) error {
 	return nil
 }
 
-// Copy records dst = src; the two have equally many elements and don't overlap.
+// Copy records dst = src; the two have equally many elements of one type and
+// don't overlap.
 func (g *Graph) Copy(dst, src *Tensor) {
 	if g.err != nil {
 		return
@@ -204,8 +214,8 @@ func (g *Graph) Copy(dst, src *Tensor) {
 	if err == nil {
 		err = g.usable(dst, false)
 	}
-	if err == nil && dst.Bytes() != src.Bytes() {
-		err = fmt.Errorf("%v has another size than %v", dst, src)
+	if err == nil && (dst.Bytes() != src.Bytes() || dst.Type.Narrow() && dst.Type != src.Type) {
+		err = fmt.Errorf("%v has another size or type than %v", dst, src)
 	}
 	if err != nil {
 		g.Errorf("copy: %w", err)

@@ -15,11 +15,11 @@ func TestReflection(t *testing.T) {
 	if len(m.bindings) != 2 {
 		t.Fatalf("%d bindings, want 2", len(m.bindings))
 	}
-	if y := m.bindings[0]; y.name != "Y" || !y.read || !y.write {
-		t.Errorf("binding 0 is %+v, want Y, read and written", y)
+	if y := m.bindings[0]; y.name != "yStored" || !y.read || !y.write {
+		t.Errorf("binding 0 is %+v, want yStored, read and written", y)
 	}
-	if x := m.bindings[1]; x.name != "X" || !x.read || x.write {
-		t.Errorf("binding 1 is %+v, want X, only read", x)
+	if x := m.bindings[1]; x.name != "xStored" || !x.read || x.write {
+		t.Errorf("binding 1 is %+v, want xStored, only read", x)
 	}
 	if len(m.push) != 1 || m.push[0] != (field{"n", 0, U32}) {
 		t.Errorf("push constants are %+v", m.push)

@@ -213,5 +213,5 @@ func pushBytes(m *module) int {
 	if len(m.push) == 0 {
 		return 0
 	}
-	return int(m.push[len(m.push)-1].offset) + elemBytes
+	return int(m.push[len(m.push)-1].offset) + wordBytes
 }

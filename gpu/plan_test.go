@@ -10,7 +10,7 @@ import (
 func randomGraph(r *rand.Rand) *Graph {
 	caps := MinimalCaps
 	if r.IntN(2) == 0 { // so that the scratch memory needs several pieces
-		caps.MaxBuffer = 20 * 64 * elemBytes * int64(1+r.IntN(3))
+		caps.MaxBuffer = 20 * 64 * wordBytes * int64(1+r.IntN(3))
 	}
 	g := NewGraph(caps)
 	s := NewStore()

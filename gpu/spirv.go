@@ -23,6 +23,7 @@ type binding struct {
 	name        string
 	read, write bool
 	texels      bool    // a samplerBuffer, read by texels of four floats
+	typeID      string  // the specialization constant that says its elements' type; "" if they are of 32 bits
 	fields      []field // the block's members of fixed size
 }
 
@@ -77,6 +78,10 @@ const (
 	classUniformConstant, classPushConstant, classStorageBuffer = 0, 9, 12
 	modeLocalSize                                               = 17
 )
+
+// firstTypeID is the specialization constant that says the type of binding 0's
+// elements; the others follow (shaders/include/types.glsl).
+const firstTypeID = 100
 
 type spirvType struct {
 	op   uint32
@@ -168,7 +173,22 @@ func (s *spirv) module(code []byte) (*module, error) {
 			b := binding{name: s.names[id], fields: s.fields(id)}
 			b.read = !s.everyMember(id, v[1], decorNonReadable)
 			b.write = !s.everyMember(id, v[1], decorNonWritable)
-			byNumber[s.decor[memberKey{v[1], decorBinding}]] = b
+			number := s.decor[memberKey{v[1], decorBinding}]
+			if other, ok := byNumber[number]; ok { // the same buffer as elements of another type
+				b.name, b.fields = other.name, other.fields
+				b.read, b.write = b.read || other.read, b.write || other.write
+			}
+			byNumber[number] = b
+		}
+	}
+	for key, specID := range s.decor {
+		if key.member == decorSpecID {
+			name := s.names[key.id]
+			m.specIDs[name] = specID
+			if b, ok := byNumber[specID-firstTypeID]; ok && specID >= firstTypeID {
+				b.typeID = name
+				byNumber[specID-firstTypeID] = b
+			}
 		}
 	}
 	for i := uint32(0); i < uint32(len(byNumber)); i++ {
@@ -177,11 +197,6 @@ func (s *spirv) module(code []byte) (*module, error) {
 			return nil, fmt.Errorf("bindings are not numbered without gaps: no %d", i)
 		}
 		m.bindings = append(m.bindings, b)
-	}
-	for key, specID := range s.decor {
-		if key.member == decorSpecID {
-			m.specIDs[s.names[key.id]] = specID
-		}
 	}
 	return m, nil
 }

@@ -162,7 +162,7 @@ func (s *Store) eachGuard(do func(b *buffer, offset int64, band []byte) error) e
 			{l.offset + m.bytes, behind},
 		} {
 			want := make([]byte, band.bytes)
-			for j := 0; j < len(want); j += elemBytes {
+			for j := 0; j < len(want); j += wordBytes {
 				binary.LittleEndian.PutUint32(want[j:], guardWord)
 			}
 			if err := do(l.buffer, band.offset, want); err != nil {
@@ -186,9 +186,9 @@ func (s *Store) CheckGuards() error {
 			if err := s.dev.read(b, offset, got); err != nil {
 				return err
 			}
-			for i := 0; i < len(got); i += elemBytes {
+			for i := 0; i < len(got); i += wordBytes {
 				if w := binary.LittleEndian.Uint32(got[i:]); w != guardWord {
-					element := (offset + int64(i) - one.at[0].offset) / elemBytes
+					element := (offset + int64(i) - one.at[0].offset) / wordBytes
 					return fmt.Errorf("gpu: %v: element %d, outside of it, was written: %#x", t, element, w)
 				}
 			}
@@ -268,18 +268,18 @@ func (s *Store) ReadF32(t *Tensor) ([]float32, error) {
 
 // F32Bytes gives float32 values as the bytes of a tensor.
 func F32Bytes(values []float32) []byte {
-	data := make([]byte, elemBytes*len(values))
+	data := make([]byte, wordBytes*len(values))
 	for i, v := range values {
-		binary.LittleEndian.PutUint32(data[elemBytes*i:], math.Float32bits(v))
+		binary.LittleEndian.PutUint32(data[wordBytes*i:], math.Float32bits(v))
 	}
 	return data
 }
 
 // BytesF32 is the reverse of F32Bytes.
 func BytesF32(data []byte) []float32 {
-	values := make([]float32, len(data)/elemBytes)
+	values := make([]float32, len(data)/wordBytes)
 	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[elemBytes*i:]))
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[wordBytes*i:]))
 	}
 	return values
 }

@@ -2,19 +2,35 @@ package gpu
 
 import "fmt"
 
-// Type is the type of a tensor's elements. All take four bytes.
+// Type is the type of a tensor's elements.
 type Type uint8
 
-// Element types.
+// Element types. F16 and BF16 take two bytes, the others four. Kernels read
+// and write those of two bytes by fours, which needs no feature of the device,
+// so that their rows must be multiples of four elements
+// (shaders/include/types.glsl).
 const (
 	F32 Type = iota
 	U32
 	I32
+	F16  // IEEE 754: 5 bits of exponent, 10 of fraction
+	BF16 // the upper half of an F32: 8 and 7
 )
 
+// Narrow reports whether elements take two bytes.
+func (t Type) Narrow() bool { return t == F16 || t == BF16 }
+
+// Bytes is the size of an element.
+func (t Type) Bytes() int {
+	if t.Narrow() {
+		return 2
+	}
+	return wordBytes
+}
+
 const (
-	elemBytes  = 4
-	texelBytes = 4 * elemBytes
+	wordBytes  = 4
+	texelBytes = 4 * wordBytes
 )
 
 // viewAlign is the alignment in bytes of every tensor and of every view that
@@ -48,7 +64,7 @@ type memory struct {
 func (t *Tensor) Len() int { return product(t.Shape) }
 
 // Bytes is the size in bytes.
-func (t *Tensor) Bytes() int64 { return int64(t.Len()) * elemBytes }
+func (t *Tensor) Bytes() int64 { return int64(t.Len()) * int64(t.Type.Bytes()) }
 
 // Dim is the extent of axis i, counted from the end where i is negative.
 func (t *Tensor) Dim(i int) int {
@@ -71,7 +87,7 @@ func (t *Tensor) Rows(i, n int) *Tensor {
 	}
 	row := product(t.Shape[1:])
 	v.Shape = append([]int{n}, t.Shape[1:]...)
-	v.off += int64(i) * int64(row) * elemBytes
+	v.off += int64(i) * int64(row) * int64(t.Type.Bytes())
 	return &v
 }
 

@@ -7,7 +7,7 @@
 #include "attention_shared.glsl"
 
 INPUT(0, qkv);
-layout(std430, set = 0, binding = 1) writeonly buffer O { vec4 o[]; };
+OUTPUT(1, o);
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 // Probabilities take the place of the keys, and so do, two quads a row, the
@@ -102,5 +102,5 @@ void main() {
             lse[(block.base + line) * heads + block.head] = (top[r] + log2(total[r])) / LOG2_E;
         }
     }
-    EACH_OUTPUT(block, token, quad, r, c, o[outAt(token, block.head) + quad] = sum[r][c] / total[r];)
+    EACH_OUTPUT(block, token, quad, r, c, STORE(o, outAt(token, block.head) + quad, sum[r][c] / total[r]))
 }

@@ -10,7 +10,7 @@
 #include "attention_head.glsl"
 
 layout(local_size_x = 64) in;
-INPUT(0, QKV, qkv)
+INPUT(0, qkv)
 layout(std430, set = 0, binding = 1) buffer Probs { float probs[]; };
 layout(push_constant) uniform Push {
     uint sequences;

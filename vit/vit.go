@@ -74,7 +74,7 @@ func (c Config) block(t *op.Tape, w op.Weights, i int, x *gpu.Tensor, runs []op.
 	p := func(s string) *gpu.Tensor { return w(name + s) }
 
 	h := op.LayerNorm(t, x, p("norm1.weight"), p("norm1.bias"), Eps)
-	qkv = op.Linear(t, h, p("attn.qkv.weight"), p("attn.qkv.bias"))
+	qkv = op.LinearInner(t, h, p("attn.qkv.weight"), p("attn.qkv.bias"))
 	h = op.Attention(t, qkv, c.Heads, runs)
 	x = residual(t, x, h, p("attn.proj.weight"), p("attn.proj.bias"), drop, i, 0)
 

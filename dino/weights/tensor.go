@@ -10,6 +10,8 @@ import (
 
 	"dino-vk/dino/pth"
 	"dino-vk/dino/safetensors"
+
+	"github.com/x448/float16"
 )
 
 // Tensor is a tensor of a file under the reference's name.
@@ -86,23 +88,8 @@ var decoders = map[safetensors.Type]func([]byte) float64{
 	safetensors.BF16: func(b []byte) float64 {
 		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
 	},
-	safetensors.F16: func(b []byte) float64 { return half(binary.LittleEndian.Uint16(b)) },
+	safetensors.F16: func(b []byte) float64 { return float64(float16.Frombits(binary.LittleEndian.Uint16(b)).Float32()) },
 	safetensors.I64: func(b []byte) float64 { return float64(int64(binary.LittleEndian.Uint64(b))) },
-}
-
-// half is the value of an IEEE 754 number of 16 bits.
-func half(h uint16) float64 {
-	sign, exponent, fraction := 1-2*float64(h>>15), int(h>>10&31), float64(h&1023)
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(fraction, -24)
-	case 31:
-		if fraction != 0 {
-			return math.NaN()
-		}
-		return sign * math.Inf(1)
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
 }
 
 // stateDict is a file's named tensors in its order.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
+	"dino-vk/gpu"
 )
 
 // Epsilon is the distance from 1 to the next float32, 2^-23. One correctly
@@ -64,6 +66,9 @@ func Compare(got []float32, want []float64, bound Bound) error {
 	return fmt.Errorf("%d of %d elements are out of bounds; the worst is %d: got %v, want %v, error %.3g of allowed %.3g",
 		bad, len(got), at, got[at], want[at], math.Abs(float64(got[at])-want[at]), bound(at, want[at]))
 }
+
+// Round rounds values to a type.
+func Round(typ gpu.Type, values []float32) []float32 { return typ.Decode(typ.Encode(values)) }
 
 // Normal is n standard normal values, the same for the same seed.
 func Normal(seed uint64, n int) []float32 {

@@ -3,7 +3,6 @@ package gputest
 import (
 	"context"
 	"encoding/binary"
-	"math"
 	"testing"
 
 	"dino-vk/gpu"
@@ -38,6 +37,11 @@ func New(t testing.TB) *Case {
 // Input is a float32 tensor of these values.
 func (c *Case) Input(name string, values []float32, shape ...int) *gpu.Tensor {
 	return c.tensor(name, gpu.F32, gpu.F32Bytes(values), shape)
+}
+
+// InputAs is a tensor of these values in another type, rounded to it.
+func (c *Case) InputAs(name string, typ gpu.Type, values []float32, shape ...int) *gpu.Tensor {
+	return c.tensor(name, typ, typ.Encode(values), shape)
 }
 
 // InputU32 is a tensor of these 32-bit words.
@@ -78,7 +82,7 @@ func (c *Case) tensor(name string, typ gpu.Type, data []byte, shape []int) *gpu.
 	c.Helper()
 	t := c.Store.Guarded(name, typ, shape...)
 	if data == nil {
-		for range t.Len() {
+		for int64(len(data)) < t.Bytes() {
 			data = binary.LittleEndian.AppendUint32(data, poison)
 		}
 	}
@@ -148,15 +152,14 @@ func (c *Case) Words(t *gpu.Tensor) []uint32 {
 	return words
 }
 
-// Floats is the content of a float32 output after Run.
+// Floats is the content of an output of floats after Run.
 func (c *Case) Floats(t *gpu.Tensor) []float32 {
 	c.Helper()
-	words := c.Words(t)
-	values := make([]float32, len(words))
-	for i, w := range words {
-		values[i] = math.Float32frombits(w)
+	var data []byte
+	for _, w := range c.Words(t) {
+		data = binary.LittleEndian.AppendUint32(data, w)
 	}
-	return values
+	return t.Type.Decode(data)
 }
 
 // Near fails the test where an output differs from want by more than the

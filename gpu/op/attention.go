@@ -15,10 +15,11 @@ var (
 
 // attentionProblem is what the choice of a variant depends on.
 type attentionProblem struct {
-	hd     int // head dimension
-	width  int // of a row of qkv
-	rows   int // of qkv that a dispatch sees
-	length int // of a sequence
+	hd     int      // head dimension
+	width  int      // of a row of qkv
+	rows   int      // of qkv that a dispatch sees
+	length int      // of a sequence
+	typ    gpu.Type // of qkv and all like it
 }
 
 // attentionKernel takes a head four components at a time where it can, as
@@ -27,7 +28,7 @@ func attentionKernel(name string, better ...gpu.Variant) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: append(better, []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(attentionProblem)
-			return onCPU(caps) && p.hd%4 == 0 && p.rows*p.width/4 <= int(caps.MaxTexels)
+			return onCPU(caps) && p.hd%4 == 0 && !p.typ.Narrow() && p.rows*p.width/4 <= int(caps.MaxTexels)
 		}},
 		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return problem.(attentionProblem).hd%4 == 0 }},
 		{Module: name + "_odd"},
@@ -55,7 +56,7 @@ const maxHeadDim = 128
 func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	g := t.G
 	in, tokens, width := matrix(qkv)
-	o := g.New("attention", gpu.F32, tokens, max(width/3, 1))
+	o := t.activation("attention", tokens, max(width/3, 1))
 	hd := width / 3 / heads
 	if width != 3*heads*hd || hd < 1 || hd > maxHeadDim {
 		g.Errorf("attention: %v for %d heads of at most %d", qkv, heads, maxHeadDim)
@@ -93,7 +94,7 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 
 // dispatchAttention runs a kernel over some sequences of packed tensors.
 func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
-	shader := g.Pick(k, attentionProblem{hd, 3 * heads * hd, s.rows, s.Length}).With("HD", uint32(hd))
+	shader := g.Pick(k, attentionProblem{hd, 3 * heads * hd, s.rows, s.Length, packed[0].Type}).With("HD", uint32(hd))
 	rows, size := attentionRows(g.Caps(), k, s.Length, hd), 64
 	if tile, ok := shader.Spec["ROWS"]; ok {
 		rows, size = 8*int(tile), 1

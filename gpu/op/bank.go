@@ -19,7 +19,7 @@ const (
 )
 
 const (
-	bankAlign  = 64   // elements: tensors begin at multiples of 256 bytes
+	bankAlign  = 128  // elements: tensors begin at multiples of 256 bytes, those of 16 bits too
 	blockElems = 4096 // most elements of a block
 )
 

@@ -21,7 +21,7 @@ func TestLayout(t *testing.T) {
 	flags := func(p Param) ParamFlags {
 		return map[string]ParamFlags{"b": Decay, "d": Decay | LastLayer, "e": Frozen}[p.Name]
 	}
-	for _, limit := range []int64{1 << 20, 40 << 10, 33024} {
+	for _, limit := range []int64{1 << 20, 40 << 10, 33280} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			l, err := NewLayout(params, flags, limit)
 			if err != nil {

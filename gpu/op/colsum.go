@@ -69,11 +69,11 @@ func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, acc
 	g.Dispatch(sh, grid(g, n, 64), push, x, sum)
 }
 
-// fitsTexels reports whether a texel buffer can span each of the tensors; an
+// fitsTexels reports whether a texel buffer can hold each of the tensors; an
 // absent one always fits.
 func fitsTexels(caps gpu.Caps, list ...*gpu.Tensor) bool {
 	for _, t := range list {
-		if t != nil && (t.Len()%4 != 0 || t.Len()/4 > int(caps.MaxTexels)) {
+		if t != nil && (t.Type.Narrow() || t.Len()%4 != 0 || t.Len()/4 > int(caps.MaxTexels)) {
 			return false
 		}
 	}

@@ -93,7 +93,7 @@ func Residual(t *Tape, x, f *gpu.Tensor, d *DropPath, layer, branch int) *gpu.Te
 	}
 	out, add := y.Reshape(rows, width), f.Reshape(rows, width)
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, dropPathFwd, s.n, width, s.of(in))
+		shader, groups := rowShader(g, dropPathFwd, s.n, width, s.of(in), s.of(add))
 		g.Dispatch(shader, groups, d.push(s, width, 2*layer+branch), s.of(in), s.of(add), d.factors(), s.of(out))
 	}
 	t.Push(y, func(dy *gpu.Tensor) {

@@ -10,12 +10,14 @@ import (
 //
 //	C = gelu(alpha op(A) op(B) + Bias) * Factor + Residual (+ C),
 //
-// every part but the product being optional. All matrices are row-major f32;
+// every part but the product being optional. All matrices are row-major;
 // axes before the last count as rows. op(A) is (m, k), op(B) (k, n), C (m, n).
+// Sums are f32.
 type GEMM struct {
 	A, B, C        *gpu.Tensor
-	TransA, TransB bool    // op transposes: A is stored (k, m), B (n, k)
-	Alpha          float32 // 0 stands for 1
+	TransA, TransB bool     // op transposes: A is stored (k, m), B (n, k)
+	Alpha          float32  // 0 stands for 1
+	Type           gpu.Type // F16 or BF16: A and B may be rounded to it
 
 	Bias       *gpu.Tensor // (n)
 	GELU       bool
@@ -62,6 +64,7 @@ var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 		p := problem.(gemmReduceProblem)
 		return p.N%4 == 0 && fitsTexels(caps, p.sums, p.Bias, p.Factor, p.Residual)
 	}},
+	{Module: "gemm_reduce_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmReduceProblem).N%4 == 0 }},
 	{Module: "gemm_reduce"},
 }}
 
@@ -206,7 +209,7 @@ func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor) {
 	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size}, sums})
 	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
 	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
-	if sh.Module == "gemm_reduce_texel" {
+	if sh.Module != "gemm_reduce" {
 		n /= 4
 	}
 	g.Dispatch(sh, grid(g, n, 64), push, args...)

@@ -14,7 +14,7 @@ var (
 func LayerNorm(t *Tape, x, gamma, beta *gpu.Tensor, eps float32) *gpu.Tensor {
 	g := t.G
 	in, rows, width := matrix(x)
-	y := g.New("layernorm", gpu.F32, x.Shape...)
+	y := t.activation("layernorm", x.Shape...)
 	if gamma.Len() != width || beta.Len() != width {
 		g.Errorf("layer norm of %v with %v and %v", x, gamma, beta)
 		return y
@@ -50,7 +50,7 @@ func layerNormBackward(t *Tape, x, gamma, beta, mean, rstd, dy *gpu.Tensor) {
 	dx = dx.Reshape(rows, width)
 	type push struct{ Rows, Width, Accumulate uint32 }
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, layerNormBwd, s.n, width, s.of(in))
+		shader, groups := rowShader(g, layerNormBwd, s.n, width, s.of(in), s.of(up))
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), bit(accumulate)},
 			s.of(in), gamma, s.of(mean), s.of(rstd), s.of(up), s.of(dx))
 	}
@@ -76,7 +76,7 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 	for _, s := range parts {
 		n := (s.n + chunkRows - 1) / chunkRows
 		type push struct{ Rows, Width, ChunkRows, FirstChunk uint32 }
-		g.Dispatch(quadShader(g, layerNormParams, width, s.of(x)), gpu.Groups{columns, n, 1},
+		g.Dispatch(quadShader(g, layerNormParams, width, s.of(x), s.of(dy)), gpu.Groups{columns, n, 1},
 			push{uint32(s.n), uint32(width), uint32(chunkRows), uint32(first)},
 			s.of(x), s.of(mean), s.of(rstd), s.of(dy), sums)
 		first += n

@@ -19,13 +19,15 @@ func WeightNorm(t *Tape, v, g *gpu.Tensor) *gpu.Tensor {
 	if g.Len() != v.Dim(0) {
 		t.G.Errorf("weight norm of %v with gains %v", v, g)
 	}
-	return rowNorm(t, v, g, 0, "weightnorm")
+	w := rowNorm(t, v, g, 0, "weightnorm")
+	t.wideGrad(w)
+	return w
 }
 
 func rowNorm(t *Tape, x, gain *gpu.Tensor, eps float32, name string) *gpu.Tensor {
 	g := t.G
 	in, rows, width := matrix(x)
-	y := g.New(name, gpu.F32, x.Shape...)
+	y := t.activation(name, x.Shape...)
 	out := y.Reshape(rows, width)
 	if gain != nil {
 		gain = gain.Reshape(gain.Len())
@@ -61,7 +63,7 @@ func rowNormBackward(t *Tape, x, gain, dy *gpu.Tensor, eps float32) {
 		HasGain, HasDGain, AccumulateX, AccumulateGain uint32
 	}
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, rowNormBwd, s.n, width, s.of(in))
+		shader, groups := rowShader(g, rowNormBwd, s.n, width, s.of(in), s.of(up))
 		g.Dispatch(shader, groups,
 			push{uint32(s.n), uint32(width), eps, bit(gain != nil), bit(dgain != nil), bit(addX), bit(addGain)},
 			s.of(in), s.of(gain), s.of(up), s.of(dx), s.of(dgain))

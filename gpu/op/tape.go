@@ -6,12 +6,18 @@ import "dino-vk/gpu"
 // backward.
 type Tape struct {
 	G *gpu.Graph
+	// Type is what activations are kept in that only matrix products and
+	// attention read, and their gradients: gpu.F32, or gpu.F16 or gpu.BF16, to
+	// which these products then round their operands. Sums, residual streams,
+	// statistics and the gradients of weights are float32 whatever it is.
+	Type gpu.Type
 
 	frozen bool   // under NoGrad
 	twice  *twice // within Recompute
 	back   []func()
 	grads  map[key]*grad
 	passed map[key]bool // gradients whose memory PassGrad handed on
+	copies map[key]*gpu.Tensor
 }
 
 // key identifies a tensor by its memory: views of the same elements are the
@@ -21,6 +27,7 @@ type key = gpu.Range
 // grad is the gradient of one tensor.
 type grad struct {
 	t       *gpu.Tensor
+	typ     gpu.Type    // of t, where the tape makes it
 	arrived bool        // something was written to it
 	uses    int         // operations with a backward that x is an input of
 	factor  *gpu.Tensor // see leaveFactor
@@ -28,7 +35,7 @@ type grad struct {
 
 // NewTape records into g.
 func NewTape(g *gpu.Graph) *Tape {
-	return &Tape{G: g, grads: map[key]*grad{}, passed: map[key]bool{}}
+	return &Tape{G: g, grads: map[key]*grad{}, passed: map[key]bool{}, copies: map[key]*gpu.Tensor{}}
 }
 
 // NoGrad records without backward what f records: the teacher.
@@ -43,6 +50,26 @@ func (t *Tape) NoGrad(f func()) {
 // holds already is added to, otherwise it is overwritten.
 func (t *Tape) Param(w, dw *gpu.Tensor, accumulate bool) {
 	t.grads[w.Range()] = &grad{t: dw, arrived: accumulate}
+}
+
+// Copy makes c, in the tape's Type, what products read of w.
+func (t *Tape) Copy(w, c *gpu.Tensor) { t.copies[w.Range()] = c }
+
+// operand is what a product reads of w.
+func (t *Tape) operand(w *gpu.Tensor) *gpu.Tensor {
+	if c := t.copies[w.Range()]; c != nil {
+		return c.Reshape(w.Shape...)
+	}
+	return w
+}
+
+// activation is a new tensor in the tape's Type.
+func (t *Tape) activation(name string, shape ...int) *gpu.Tensor {
+	typ := t.Type
+	if shape[len(shape)-1]%4 != 0 {
+		typ = gpu.F32
+	}
+	return t.G.New(name, typ, shape...)
 }
 
 // Needs reports whether x takes part in the backward.
@@ -70,7 +97,7 @@ func (t *Tape) Push(y *gpu.Tensor, back func(dy *gpu.Tensor), inputs ...*gpu.Ten
 			t.grads[x.Range()].uses++
 		}
 	}
-	g := &grad{}
+	g := &grad{typ: y.Type}
 	t.grads[y.Range()] = g
 	scope := t.G.ScopeName()
 	t.back = append(t.back, func() {
@@ -91,7 +118,7 @@ func (t *Tape) Grad(x *gpu.Tensor) (dx *gpu.Tensor, accumulate bool) {
 	}
 	g := t.grads[x.Range()]
 	if g.t == nil {
-		g.t = t.G.New("d"+x.Name, gpu.F32, x.Shape...)
+		g.t = t.G.New("d"+x.Name, g.typ, x.Shape...)
 	}
 	accumulate = g.arrived
 	g.arrived = true
@@ -104,6 +131,13 @@ func (t *Tape) GradOf(x *gpu.Tensor) *gpu.Tensor {
 		return g.t
 	}
 	return nil
+}
+
+// wideGrad makes the gradient of y float32, whatever y is: a weight's.
+func (t *Tape) wideGrad(y *gpu.Tensor) {
+	if g := t.grads[y.Range()]; g != nil {
+		g.typ = gpu.F32
+	}
 }
 
 // leaveFactor notes that the backward of y's operation begins by multiplying
@@ -150,25 +184,20 @@ func (t *Tape) PassGrad(x, dy *gpu.Tensor) {
 		return
 	}
 	g := t.grads[x.Range()]
-	if g.t == nil && !t.passed[dy.Range()] {
+	if g.t == nil && !t.passed[dy.Range()] && dy.Type == g.typ {
 		t.passed[dy.Range()] = true
 		g.t, g.arrived = dy, true
 		return
 	}
 	dx, accumulate := t.Grad(x)
-	if accumulate {
+	switch {
+	case accumulate:
 		add(t.G, dx, dy)
-	} else {
+	case dx.Type == dy.Type:
 		t.G.Copy(dx, dy)
+	default:
+		cast(t.G, dx, dy)
 	}
-}
-
-var addKernel = gpu.Plain("add")
-
-// add records y += x.
-func add(g *gpu.Graph, y, x *gpu.Tensor) {
-	n := y.Len()
-	g.Dispatch(g.Pick(addKernel, n), grid(g, n, 256), struct{ N uint32 }{uint32(n)}, y, x)
 }
 
 // grid is a two-dimensional grid of at least n/size workgroups for shaders

@@ -6,7 +6,7 @@
 //   s_ij = hd^-1/2 q_i . k_j     lse_i = log sum_j exp s_ij
 //   p_ij = exp(s_ij - lse_i)     o_i = sum_j p_ij v_j
 //
-// qkv (T, 3, H, hd), o (T, H, hd), lse (T, H), all f32, row-major; T counts
+// qkv (T, 3, H, hd), o (T, H, hd), lse (T, H), row-major; sums are f32; T counts
 // the tokens of all sequences. A dispatch does one run: `sequences` sequences
 // of `length` tokens each, from token `start` on.
 //

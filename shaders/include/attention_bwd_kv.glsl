@@ -6,11 +6,11 @@
 // which the thirds of k and v are written; delta (T, H) is attention_bwd_q's.
 #include "attention.glsl"
 
-INPUT(0, QKV, qkv)
+INPUT(0, qkv)
 layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
-INPUT(2, DOut, dout)
+INPUT(2, dout)
 layout(std430, set = 0, binding = 3) readonly buffer Delta { float delta[]; };
-layout(std430, set = 0, binding = 4) buffer DQKV { V dqkv[]; };
+INOUT(4, dqkv)
 
 void main() {
     Part part;

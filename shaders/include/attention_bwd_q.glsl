@@ -6,11 +6,11 @@
 // which q's third is written; delta (T, H) is left for the keys and values.
 #include "attention.glsl"
 
-INPUT(0, QKV, qkv)
-INPUT(1, O, o)
+INPUT(0, qkv)
+INPUT(1, o)
 layout(std430, set = 0, binding = 2) readonly buffer LSE { float lse[]; };
-INPUT(3, DOut, dout)
-layout(std430, set = 0, binding = 4) buffer DQKV { V dqkv[]; };
+INPUT(3, dout)
+INOUT(4, dqkv)
 layout(std430, set = 0, binding = 5) writeonly buffer Delta { float delta[]; };
 
 void main() {

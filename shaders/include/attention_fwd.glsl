@@ -5,8 +5,8 @@
 
 layout(constant_id = 2) const uint KEYS = 2;
 
-INPUT(0, QKV, qkv)
-layout(std430, set = 0, binding = 1) writeonly buffer O { V o[]; };
+INPUT(0, qkv)
+OUTPUT(1, o)
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 void main() {

@@ -10,23 +10,37 @@ layout(constant_id = 0) const uint HD = 32; // hd
 const uint HEAD = (HD + 3) / 4;
 
 // INPUT declares an input, of which FETCH gives vector d of the row that begins
-// at `at`, counted in what the buffer holds. LOAD and STORE do the same with an
-// output. The last vector of an odd row is filled up with zeros.
+// at `at`, counted in what the buffer holds. OUTPUT declares what is written by
+// STORE, INOUT what is read too, by LOAD. The last vector of an odd row is filled up with zeros; others may be
+// of any type in types.glsl.
+#include "types.glsl"
 #if WIDTH == 4
-#define V vec4
-#define LOAD(buf, at, d) buf[(at) + (d)]
-#define STORE(buf, at, d, v) buf[(at) + (d)] = v
+#define BUFFER(ACCESS, n, name)                                                               \
+    TYPED(n, name);                                                                           \
+    layout(std430, set = 0, binding = n) ACCESS buffer name##Stored { vec4 name[]; };         \
+    layout(std430, set = 0, binding = n) ACCESS buffer name##Narrow { uvec2 name##16[]; };
+#define LOAD(buf, at, d) (IS_WIDE(buf) ? buf[(at) + (d)] : widen(buf##_TYPE, buf##16[(at) + (d)]))
+#define STORE(buf, at, d, v)                                                                  \
+    {                                                                                         \
+        if (IS_WIDE(buf)) {                                                                   \
+            buf[(at) + (d)] = v;                                                              \
+        } else {                                                                              \
+            buf##16[(at) + (d)] = narrow(buf##_TYPE, v);                                      \
+        }                                                                                     \
+    }
 #else
-#define V float
+#define BUFFER(ACCESS, n, name) layout(std430, set = 0, binding = n) ACCESS buffer name##Stored { float name[]; };
 #define LAST(buf, at, i) ((i) < HD ? buf[(at) + (i)] : 0.0)
 #define LOAD(buf, at, d) vec4(buf[(at) + 4 * (d)], LAST(buf, at, 4 * (d) + 1), LAST(buf, at, 4 * (d) + 2), LAST(buf, at, 4 * (d) + 3))
 #define PUT(buf, at, i, v) if ((i) < HD) { buf[(at) + (i)] = v; }
 #define STORE(buf, at, d, v) { PUT(buf, at, 4 * (d), (v).x) PUT(buf, at, 4 * (d) + 1, (v).y) PUT(buf, at, 4 * (d) + 2, (v).z) PUT(buf, at, 4 * (d) + 3, (v).w) }
 #endif
 #ifdef TEXELS
-#define INPUT(n, block, name) layout(set = 0, binding = n) uniform samplerBuffer name;
+#define INPUT(n, name) layout(set = 0, binding = n) uniform samplerBuffer name;
 #define FETCH(buf, at, d) texelFetch(buf, int((at) + (d)))
 #else
-#define INPUT(n, block, name) layout(std430, set = 0, binding = n) readonly buffer block { V name[]; };
+#define INPUT(n, name) BUFFER(readonly, n, name)
 #define FETCH(buf, at, d) LOAD(buf, at, d)
 #endif
+#define OUTPUT(n, name) BUFFER(writeonly, n, name)
+#define INOUT(n, name) BUFFER(, n, name)

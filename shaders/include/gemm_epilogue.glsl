@@ -11,8 +11,8 @@
 #include "stored.glsl"
 #include "erf.glsl"
 
-layout(std430, set = 0, binding = EPILOGUE_BINDING) buffer C { STORED c[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer Slope { STORED slope[]; };
+INOUT(EPILOGUE_BINDING, c);
+OUTPUT(EPILOGUE_BINDING + 1, slope);
 INPUT(EPILOGUE_BINDING + 2, bias);
 INPUT(EPILOGUE_BINDING + 3, factor);
 INPUT(EPILOGUE_BINDING + 4, residual);
@@ -41,7 +41,7 @@ void store(uint i, uint j, STORED v) {
         STORED d;
         v = geluStored(v, d);
         if (SLOPE) {
-            slope[i] = d;
+            STORE(slope, i, d)
         }
     }
     if (FACTOR) {
@@ -51,7 +51,7 @@ void store(uint i, uint j, STORED v) {
         v += FETCH(residual, i);
     }
     if (ACCUMULATE) {
-        v += c[i];
+        v += FETCH_ALSO(c, i);
     }
-    c[i] = v;
+    STORE(c, i, v)
 }

@@ -1,5 +1,5 @@
 // What the forms of the matrix product share: c = epilogue(alpha op(a) op(b)),
-// op(a) (m, k), op(b) (k, n), c (m, n), all row-major f32; op(x) is x, or the
+// op(a) (m, k), op(b) (k, n), c (m, n), all row-major; op(x) is x, or the
 // transpose of the stored x (so a is stored (k, m) where TRANS_A, b (n, k) where
 // TRANS_B). Sums are f32.
 //
@@ -48,7 +48,7 @@ void storeTile(uvec2 at, uvec2 apart) {
             }
             const STORED v = tileAt(i, j);
             if (SPLIT) {
-                c[(start + col) / VEC] = v;
+                STORE(c, (start + col) / VEC, v)
             } else {
                 store((start + col) / VEC, col / VEC, alpha * v);
             }

@@ -1,7 +1,7 @@
 // The optimizer's tables; op.Optimizer makes them.
 //
 // A bank holds many tensors; it is divided into blocks of at most 4096 elements,
-// each of one tensor. Tensors begin at multiples of 64 elements, and what lies
+// each of one tensor. Tensors begin at multiples of 128 elements, and what lies
 // between them is zero and stays so; thus blocks are whole quads.
 const uint DECAY = 1;      // weight decay applies
 const uint LAST_LAYER = 2; // untouched while freeze_last is set

@@ -5,13 +5,15 @@
 //
 // The push constants must be declared before this file is included, with a
 // member `width`, the elements of a row. Rows whose width is no multiple of
-// four are read as if padded with zeros (QUADS = 0). Where it is one, define
+// four are read as if padded with zeros (QUADS = 0). Where it is one, a matrix may
+// be of any type in types.glsl; or define
 // TEXELS to read through texel buffers: llvmpipe makes one call of that for all
 // lanes, and of a storage buffer a branch for every lane.
 #ifndef ROWS_GLSL
 #define ROWS_GLSL
 
 #include "lanes.glsl"
+#include "types.glsl"
 layout(constant_id = 1) const uint QUADS = 1; // 1: width is a multiple of four
 
 // rowIndex is the row of this invocation; it may lie beyond the last.
@@ -35,26 +37,32 @@ vec4 inRow(uint quad) {
     vec4 NAME(uint row, uint quad) { return texelFetch(NAME##Texels, int(row * (width / 4) + quad)); }
 #else
 #define ROWS_IN(BINDING, NAME)                                                                          \
-    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Scalars { float NAME##1[]; };      \
-    layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Quads { vec4 NAME##4[]; };         \
+    ROWS_BUFFER(readonly, BINDING, NAME)                                                                \
     ROWS_LOAD(NAME)
 #endif
 
 // ROWS_OUT declares a matrix that is written: NAMEStore(row, quad, value).
 #define ROWS_OUT(BINDING, NAME)                                                                         \
-    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Scalars { float NAME##1[]; };     \
-    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Quads { vec4 NAME##4[]; };        \
+    ROWS_BUFFER(writeonly, BINDING, NAME)                                                               \
     ROWS_STORE(NAME)
 
 // ROWS_INOUT declares a matrix that is read and written.
 #define ROWS_INOUT(BINDING, NAME)                                                                       \
-    layout(std430, set = 0, binding = BINDING) buffer NAME##Scalars { float NAME##1[]; };               \
-    layout(std430, set = 0, binding = BINDING) buffer NAME##Quads { vec4 NAME##4[]; };                  \
+    ROWS_BUFFER(, BINDING, NAME)                                                                        \
     ROWS_LOAD(NAME)                                                                                     \
     ROWS_STORE(NAME)
 
+#define ROWS_BUFFER(ACCESS, BINDING, NAME)                                                              \
+    TYPED(BINDING, NAME);                                                                               \
+    layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Scalars { float NAME##1[]; };        \
+    layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Quads { vec4 NAME##4[]; };           \
+    layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Narrow { uvec2 NAME##16[]; };
+
 #define ROWS_LOAD(NAME)                                                                                 \
     vec4 NAME(uint row, uint quad) {                                                                    \
+        if (!IS_WIDE(NAME)) {                                                                           \
+            return widen(NAME##_TYPE, NAME##16[row * (width / 4) + quad]);                              \
+        }                                                                                               \
         if (QUADS != 0) {                                                                               \
             return NAME##4[row * (width / 4) + quad];                                                   \
         }                                                                                               \
@@ -69,6 +77,10 @@ vec4 inRow(uint quad) {
 
 #define ROWS_STORE(NAME)                                                                                \
     void NAME##Store(uint row, uint quad, vec4 v) {                                                     \
+        if (!IS_WIDE(NAME)) {                                                                           \
+            NAME##16[row * (width / 4) + quad] = narrow(NAME##_TYPE, v);                                \
+            return;                                                                                     \
+        }                                                                                               \
         if (QUADS != 0) {                                                                               \
             NAME##4[row * (width / 4) + quad] = v;                                                      \
             return;                                                                                     \

@@ -1,6 +1,6 @@
 # make demo and make test are all that a newcomer needs; see README.md.
 
-.PHONY: all demo test test-reference test-onnx test-torch test-drivers bench bench-torch gpu-bundle shaders setup check
+.PHONY: all demo test test-reference test-onnx test-torch test-drivers test-radv bench bench-torch gpu-bundle shaders setup check
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -52,6 +52,10 @@ test-torch: setup
 # All tests on several drivers; cmd/drivers.sh says which and how to name them.
 test-drivers: setup
 	@./cmd/drivers.sh
+
+# Compile every shader for AMD's GPUs without one; cmd/radv.sh says with what.
+test-radv:
+	@./cmd/radv.sh
 
 # Measure the device: peaks, kernels, training steps; results by device in bench/results.
 bench: setup

@@ -41,6 +41,13 @@ func (r *Result) Markdown() string {
 		row(&b, k.Operation, k.Shape, k.Pass, figure(k.Milliseconds.Median), k.Milliseconds.between(),
 			figure(k.GFLOPs), r.Peaks.compute(k.GFLOPs), figure(k.GBs), r.Peaks.memory(k.GBs), k.parts())
 	}
+	if len(r.Shaders) > 0 {
+		b.WriteString("\n## Compiled shaders\n\n")
+		table(&b, []string{"shader", "use", "subgroup", "vector registers", "scalar", "spilled", "scratch bytes", "shared bytes", "code bytes"})
+		for _, c := range r.Shaders {
+			row(&b, c.Shader, c.Use, c.SubgroupSize, c.Vector, c.Scalar, c.Spills, c.ScratchBytes, c.SharedBytes, c.CodeBytes)
+		}
+	}
 	return b.String()
 }
 

@@ -23,6 +23,8 @@ type Result struct {
 	Steps   []Steps   `json:"steps,omitempty"`
 	PyTorch []PyTorch `json:"pytorch,omitempty"`
 	Kernels []Kernel  `json:"kernels,omitempty"`
+
+	Shaders []CompiledShader `json:"shaders,omitempty"`
 }
 
 // Device says what was measured.
@@ -106,6 +108,9 @@ func (r *Result) keep(old *Result) {
 	}
 	if r.Peaks == nil {
 		r.Peaks = old.Peaks
+	}
+	if r.Shaders == nil {
+		r.Shaders = old.Shaders
 	}
 	r.PyTorch = merge(r.PyTorch, old.PyTorch, func(p PyTorch) string { return p.Recipe })
 	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe })

@@ -121,7 +121,7 @@ func TestCollectorRace(t *testing.T) {
 			t.Fatal(err)
 		}
 		extra.Close()
-		made, err := f.d.pipelines.build(f.d, f.module, f.shader)
+		made, err := f.d.build(f.d.pipelines.cache, f.module, f.shader, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

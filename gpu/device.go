@@ -23,6 +23,9 @@ type Options struct {
 	// Disable masks features, so that a strong device runs the kernels of a
 	// weak one; the names in $DINOVK_DISABLE are added.
 	Disable Features
+	// CompileOnly opens a device for Inspect and nothing else, as Mesa's RADV
+	// needs it that pretends to have a GPU: no memory is taken.
+	CompileOnly bool
 }
 
 // Device is an opened Vulkan device with one compute queue. Its methods may
@@ -32,6 +35,8 @@ type Device struct {
 	instance *instance
 	handle   vulkan.Device
 	api      vk.Instance
+
+	compileOnly bool
 
 	queueLock sync.Mutex // vkQueueSubmit needs the queue to itself
 	queue     vulkan.Queue
@@ -70,7 +75,8 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := in.open(o.Device, o.Disable|disable)
+	o.Disable |= disable
+	d, err := in.open(o)
 	if err != nil {
 		in.close()
 		return nil, fmt.Errorf("gpu: %w", err)
@@ -78,16 +84,16 @@ func Open(o Options) (*Device, error) {
 	return d, nil
 }
 
-func (in *instance) open(want string, disable Features) (*Device, error) {
-	list, err := in.candidates(disable)
+func (in *instance) open(o Options) (*Device, error) {
+	list, err := in.candidates(o.Disable)
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(list, want)
+	chosen, err := choose(list, o.Device)
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{candidate: *chosen, instance: in, api: in.api}
+	d := &Device{candidate: *chosen, instance: in, api: in.api, compileOnly: o.CompileOnly}
 	var r vulkan.Result
 	d.handle, r = in.api.CreateDevice(d.physical, d.family, d.support, d.features)
 	if err := check("open "+d.Name, r); err != nil {
@@ -97,7 +103,7 @@ func (in *instance) open(want string, disable Features) (*Device, error) {
 	vulkan.GetDeviceQueue(d.handle, d.family, 0, &queue)
 	d.queue = queue
 	err = d.pipelines.open(d)
-	if err == nil {
+	if err == nil && !d.compileOnly {
 		err = d.transfer.open(d)
 	}
 	if err != nil {
@@ -115,9 +121,12 @@ func (d *Device) Close() error {
 	if d.handle == nil {
 		return nil
 	}
-	d.queueLock.Lock()
-	err := check("wait for "+d.Name, vulkan.DeviceWaitIdle(d.handle))
-	d.queueLock.Unlock()
+	var err error
+	if !d.compileOnly {
+		d.queueLock.Lock()
+		err = check("wait for "+d.Name, vulkan.DeviceWaitIdle(d.handle))
+		d.queueLock.Unlock()
+	}
 	d.transfer.close()
 	d.pipelines.close(d)
 	vulkan.DestroyDevice(d.handle, nil)

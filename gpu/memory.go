@@ -53,6 +53,9 @@ func (d *Device) memoryType(at place, allowed uint32) (uint32, bool) {
 // what names it in the error when memory is out.
 func (d *Device) newBuffer(what string, at place, bytes int64) (*buffer, error) {
 	bytes = max(bytes, 4)
+	if d.compileOnly {
+		return nil, fmt.Errorf("%s: %s was opened for compiling only", what, d.Name)
+	}
 	if bytes > d.MaxBuffer {
 		return nil, fmt.Errorf("%s: %w: a buffer of %s is more than the device's limit of %s",
 			what, ErrOutOfMemory, FormatBytes(bytes), FormatBytes(d.MaxBuffer))

@@ -138,11 +138,11 @@ func (p *pipeline) destroy(d *Device) {
 func (p *pipelines) get(d *Device, m *module, s Shader) (*pipeline, error) {
 	p.Lock()
 	defer p.Unlock()
-	key := s.key()
+	key := s.String()
 	if made, ok := p.made[key]; ok {
 		return made, nil
 	}
-	made, err := p.build(d, m, s)
+	made, err := d.build(p.cache, m, s, 0)
 	if err != nil {
 		return nil, fmt.Errorf("kernel %s: module %s: %w", s.Kernel, s.Module, err)
 	}
@@ -151,8 +151,8 @@ func (p *pipelines) get(d *Device, m *module, s Shader) (*pipeline, error) {
 	return made, nil
 }
 
-// key identifies a shader's pipeline.
-func (s Shader) key() string {
+// String is the module with its specialization constants, which identify a pipeline.
+func (s Shader) String() string {
 	var b strings.Builder
 	b.WriteString(s.Module)
 	for _, name := range slices.Sorted(maps.Keys(s.Spec)) {
@@ -161,7 +161,8 @@ func (s Shader) key() string {
 	return b.String()
 }
 
-func (p *pipelines) build(d *Device, m *module, s Shader) (*pipeline, error) {
+// build compiles a shader. flags are VkPipelineCreateFlags.
+func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags uint32) (*pipeline, error) {
 	code := make([]uint32, len(m.code)/4)
 	for i := range code {
 		code[i] = binary.LittleEndian.Uint32(m.code[4*i:])
@@ -198,7 +199,7 @@ func (p *pipelines) build(d *Device, m *module, s Shader) (*pipeline, error) {
 		err = check("create pipeline layout", r)
 	}
 	if err == nil {
-		made.handle, r = d.api.CreateComputePipeline(d.handle, p.cache, shader, "main", made.layout, spec)
+		made.handle, r = d.api.CreateComputePipeline(d.handle, cache, shader, "main", made.layout, spec, flags)
 		err = check("create pipeline", r)
 	}
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	benchPeaks   = "peaks"
 	benchKernels = "kernels"
 	benchSteps   = "steps"
+	benchShaders = "shaders"
 )
 
 // How long bench measures one thing, and at most once through all operations
@@ -31,7 +32,7 @@ var (
 const kernelsLimit = 5 * time.Second
 
 func benchCommand() *cli.Command {
-	parts := []string{benchPeaks, benchKernels, benchSteps}
+	parts := []string{benchPeaks, benchKernels, benchSteps, benchShaders}
 	var recipes []string
 	for _, r := range bench.Recipes() {
 		recipes = append(recipes, r.Name)
@@ -42,7 +43,8 @@ func benchCommand() *cli.Command {
 		Usage:    "measure a device: its peaks, every kernel, whole training steps",
 		Description: "Times every operation of a training step beside the device's measured peaks, and\n" +
 			"whole steps on crops made beforehand; writes a .json and a .md file named after\n" +
-			"the device. What an earlier run measured and this one does not is kept there.",
+			"the device. shaders are the registers, spills and memory of every shader, as the\n" +
+			"driver's compiler tells them. What an earlier run measured and this one does not is kept there.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
@@ -153,7 +155,8 @@ func compareTorch(c *cli.Context, recipes []string) (err error) {
 
 // measure measures parts of the recipes and writes the result.
 func measure(c *cli.Context, parts, recipes []string) (err error) {
-	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+	onlyShaders := slices.Equal(parts, []string{benchShaders})
+	dev, err := gpu.Open(gpu.Options{Device: c.String("device"), CompileOnly: onlyShaders})
 	if err != nil {
 		return err
 	}
@@ -192,9 +195,19 @@ func measure(c *cli.Context, parts, recipes []string) (err error) {
 			result.Kernels = append(result.Kernels, list...)
 		}
 	}
-	path, err := result.Write(c.Path("output"))
-	if err == nil {
-		fmt.Fprintln(w, "results are in", path)
+	if slices.Contains(parts, benchShaders) {
+		fmt.Fprintln(w, "shaders:")
+		result.Shaders, err = bench.InspectShaders(c.Context, dev, func(s bench.CompiledShader) { fmt.Fprintln(w, s.Line()) })
+		if errors.Is(err, gpu.ErrNoStatistics) && !onlyShaders {
+			fmt.Fprintln(w, err)
+		} else if err != nil {
+			return err
+		}
 	}
-	return err
+	path, err := result.Write(c.Path("output"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "results are in", path)
+	return bench.CheckSpills(result.Shaders)
 }

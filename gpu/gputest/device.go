@@ -31,15 +31,38 @@ func Open(t testing.TB) *gpu.Device {
 	if process.dev == nil && process.err == nil {
 		process.dev, process.err = gpu.Open(gpu.Options{})
 	}
-	if err := process.err; err != nil {
-		missing := errors.Is(err, gpu.ErrNoLoader) || errors.Is(err, gpu.ErrNoDevice)
-		if missing && os.Getenv("DINOVK_REQUIRE_GPU") != "1" {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
+	need(t, process.err)
 	t.Cleanup(func() { report(t) })
 	return process.dev
+}
+
+// OpenToCompile opens a device of the test's own with gpu.Options.CompileOnly.
+func OpenToCompile(t testing.TB) *gpu.Device {
+	t.Helper()
+	dev, err := gpu.Open(gpu.Options{CompileOnly: true})
+	need(t, err)
+	t.Cleanup(func() {
+		if err := dev.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, m := range dev.ValidationMessages() {
+			t.Errorf("validation: %s", m)
+		}
+	})
+	return dev
+}
+
+// need ends the test where a device could not be opened.
+func need(t testing.TB, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	missing := errors.Is(err, gpu.ErrNoLoader) || errors.Is(err, gpu.ErrNoDevice)
+	if missing && os.Getenv("DINOVK_REQUIRE_GPU") != "1" {
+		t.Skip(err)
+	}
+	t.Fatal(err)
 }
 
 // report fails the test for every new message of the validation layer.

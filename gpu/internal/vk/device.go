@@ -157,8 +157,14 @@ func Layers() map[string]uint32 {
 	return versions
 }
 
-// enumerate runs Vulkan's two-call idiom: ask for the count, then for the list.
+// enumerate is query for structures that begin as zeros.
 func enumerate[T any](get func(count, list uint64) vulkan.Result, each func(*T)) {
+	query(get, func(*T) {}, each)
+}
+
+// query runs Vulkan's two-call idiom: ask for the count, then for the list,
+// whose elements are prepared first.
+func query[T any](get func(count, list uint64) vulkan.Result, prepare, each func(*T)) {
 	var a Arena
 	defer a.Free()
 	n := New[uint32](&a)
@@ -166,6 +172,9 @@ func enumerate[T any](get func(count, list uint64) vulkan.Result, each func(*T))
 		return
 	}
 	list := Slice[T](&a, int(*n))
+	for i := range list {
+		prepare(&list[i])
+	}
 	if r := get(uint64(Addr(n)), uint64(Addr(&list[0]))); r != vulkan.Success && r != vulkan.Incomplete {
 		return
 	}

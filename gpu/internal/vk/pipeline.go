@@ -105,7 +105,7 @@ type pipelineShaderStageCreateInfo struct {
 type computePipelineCreateInfo struct {
 	sType             uint32
 	_                 uintptr // pNext
-	_                 uint32  // flags
+	flags             uint32
 	stage             pipelineShaderStageCreateInfo
 	layout            uint64
 	_                 uint64 // basePipelineHandle
@@ -113,15 +113,17 @@ type computePipelineCreateInfo struct {
 }
 
 // CreateComputePipeline makes one compute pipeline whose 32-bit
-// specialization constants take the given values by constant id.
+// specialization constants take the given values by constant id. flags are
+// VkPipelineCreateFlags.
 func (in Instance) CreateComputePipeline(device vulkan.Device, cache vulkan.PipelineCache, module vulkan.ShaderModule,
-	entry string, layout vulkan.PipelineLayout, spec map[uint32]uint32) (vulkan.Pipeline, vulkan.Result) {
+	entry string, layout vulkan.PipelineLayout, spec map[uint32]uint32, flags uint32) (vulkan.Pipeline, vulkan.Result) {
 	var a Arena
 	defer a.Free()
 	info := New[computePipelineCreateInfo](&a)
 	info.sType = uint32(vulkan.StructureTypeComputePipelineCreateInfo)
 	info.layout = Handle(unsafe.Pointer(layout))
 	info.basePipelineIndex = -1
+	info.flags = flags
 	info.stage = pipelineShaderStageCreateInfo{
 		sType:  uint32(vulkan.StructureTypePipelineShaderStageCreateInfo),
 		stage:  uint32(vulkan.ShaderStageComputeBit),

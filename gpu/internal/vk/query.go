@@ -25,6 +25,11 @@ const (
 	typeSubgroupSizeFeatures         = 1000225002
 	typeMemoryBudgetProperties       = 1000237000
 	typeBufferDeviceAddressFeatures  = 1000257000
+	typeExecutableFeatures           = 1000269000
+	typePipelineInfo                 = 1000269001
+	typeExecutableProperties         = 1000269002
+	typeExecutableInfo               = 1000269003
+	typeExecutableStatistic          = 1000269004
 	typeIntegerDotProductFeatures    = 1000280000
 	typeMaintenance4Properties       = 1000413001
 	typeCooperativeMatrixFeatures    = 1000506000
@@ -164,6 +169,7 @@ type Features struct {
 	MemoryModel           bool
 	CooperativeMatrix     bool
 	IntegerDotProduct     bool
+	ExecutableProperties  bool // what the driver's compiler made of a pipeline
 }
 
 // extension is an optional structure of features: the extension that brought it,
@@ -186,6 +192,7 @@ var extensions = []extension{
 	{typeMemoryModelFeatures, "VK_KHR_vulkan_memory_model", 1, 2, func(f *Features) []*bool { return []*bool{&f.MemoryModel} }},
 	{typeCooperativeMatrixFeatures, "VK_KHR_cooperative_matrix", 0, 0, func(f *Features) []*bool { return []*bool{&f.CooperativeMatrix} }},
 	{typeIntegerDotProductFeatures, "VK_KHR_shader_integer_dot_product", 1, 3, func(f *Features) []*bool { return []*bool{&f.IntegerDotProduct} }},
+	{typeExecutableFeatures, "VK_KHR_pipeline_executable_properties", 0, 0, func(f *Features) []*bool { return []*bool{&f.ExecutableProperties} }},
 }
 
 // core are the features of Vulkan 1.0, by their place in VkPhysicalDeviceFeatures.

@@ -8,10 +8,10 @@ import "dino-vk/gpu"
 // at a multiple of 256 bytes, as a view must.
 const rowAlign = 64
 
-// span is a run of rows.
+// span is a run of rows, or of other blocks of a tensor.
 type span struct{ first, n int }
 
-// of is the span's part of a matrix or of a vector with an element a row.
+// of is the span's part of a tensor whose first axis counts the blocks.
 func (s span) of(t *gpu.Tensor) *gpu.Tensor {
 	if t == nil {
 		return nil
@@ -19,21 +19,38 @@ func (s span) of(t *gpu.Tensor) *gpu.Tensor {
 	return t.Rows(s.first, s.n)
 }
 
-// spans divides the rows of a matrix into runs that one binding can span.
-func spans(g *gpu.Graph, rows, width int) []span {
-	limit := int(g.Caps().MaxBinding / (4 * int64(width)))
-	if limit < rows {
-		limit -= limit % rowAlign
+// spans divides the rows of a matrix, and vectors with an element a row, into
+// runs that one binding can span.
+func spans(g *gpu.Graph, rows, width int) []span { return cuts(g, rows, width, 1) }
+
+// cuts divides n blocks (rows, images) into runs whose part of every tensor, of
+// so many elements a block, fits a binding and begins where a view may.
+func cuts(g *gpu.Graph, n int, elements ...int) []span {
+	limit, align := n, 1
+	for _, e := range elements {
+		limit = min(limit, int(g.Caps().MaxBinding/(4*int64(e))))
+		align = max(align, rowAlign/gcd(rowAlign, e)) // powers of two, so the largest serves all
+	}
+	if limit < n {
+		limit -= limit % align
 	}
 	if limit == 0 {
-		g.Errorf("rows of %d elements: a binding of %d bytes is too small for %d of them", width, g.Caps().MaxBinding, rowAlign)
+		g.Errorf("%w: a binding of %d bytes is too small for %d times %v elements",
+			gpu.ErrOutOfMemory, g.Caps().MaxBinding, align, elements)
 		return nil
 	}
 	var list []span
-	for first := 0; first < rows; first += limit {
-		list = append(list, span{first, min(limit, rows-first)})
+	for first := 0; first < n; first += limit {
+		list = append(list, span{first, min(limit, n-first)})
 	}
 	return list
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // matrix views a tensor as rows of its last axis.

@@ -51,10 +51,9 @@ func NewDropPath(g *gpu.Graph, rate float32, layers int, pack Packing, images, p
 	return d
 }
 
-// dropPathPush are the push constants of the forward.
 type dropPathPush struct {
-	Rows, Width, FirstRow, HasScale, FirstScale uint32
-	Globals, GlobalTokens, LocalTokens          uint32
+	Rows, Width, FirstRow, HasScale, FirstScale    uint32
+	Globals, GlobalTokens, LocalTokens, Accumulate uint32
 }
 
 // push describes the rows of s; branch numbers all branches of all layers.
@@ -94,7 +93,7 @@ func Residual(t *Tape, x, f *gpu.Tensor, d *DropPath, layer, branch int) *gpu.Te
 	out, add := y.Reshape(rows, width), f.Reshape(rows, width)
 	for _, s := range spans(g, rows, width) {
 		shader, groups := rowShader(g, dropPathFwd, s.n, width, s.of(in), s.of(add))
-		g.Dispatch(shader, groups, d.push(s, width, 2*layer+branch), s.of(in), s.of(add), d.factors(), s.of(out))
+		g.Dispatch(shader, groups, d.push(s, width, 2*layer+branch), d.factors(), s.of(in), s.of(add), s.of(out))
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
 		residualBackward(t, f, d, 2*layer+branch, dy)
@@ -112,11 +111,8 @@ func residualBackward(t *Tape, f *gpu.Tensor, d *DropPath, branch int, dy *gpu.T
 	up := dy.Reshape(rows, width)
 	for _, s := range spans(t.G, rows, width) {
 		shader, groups := rowShader(t.G, dropPathBwd, s.n, width, s.of(up))
-		p := d.push(s, width, branch)
-		push := struct {
-			Rows, Width, FirstRow, HasScale, FirstScale    uint32
-			Globals, GlobalTokens, LocalTokens, Accumulate uint32
-		}{p.Rows, p.Width, p.FirstRow, p.HasScale, p.FirstScale, p.Globals, p.GlobalTokens, p.LocalTokens, bit(accumulate)}
-		t.G.Dispatch(shader, groups, push, s.of(up), d.factors(), s.of(down))
+		push := d.push(s, width, branch)
+		push.Accumulate = bit(accumulate)
+		t.G.Dispatch(shader, groups, push, d.factors(), s.of(up), s.of(down))
 	}
 }

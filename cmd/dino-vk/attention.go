@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/image/draw"
 
 	"dino-vk/dino"
 	"dino-vk/dino/data"
@@ -140,10 +137,6 @@ type gallery struct {
 // sheetRows bounds a contact sheet's memory; more pictures need more sheets.
 const sheetRows = 64
 
-// enlargement is the factor by which pictures of a side are shown, so that
-// small ones come to 224 pixels.
-func enlargement(side int) int { return max(1, (224+side-1)/side) }
-
 func (g *gallery) add(name string, m dino.AttentionMap) error {
 	file := filepath.Join(g.folder, g.names.unique(name))
 	picture := enlarge(eval.CropImage(m.Picture, m.Size, m.Size), enlargement(m.Size))
@@ -179,17 +172,4 @@ func (g *gallery) flush() error {
 	sheet := eval.ContactSheet(g.rows, 4)
 	g.rows, g.sheets = nil, append(g.sheets, name)
 	return writePNG(filepath.Join(g.folder, name), sheet)
-}
-
-func enlarge(m *image.RGBA, factor int) *image.RGBA {
-	if factor <= 1 {
-		return m
-	}
-	out := image.NewRGBA(image.Rect(0, 0, m.Rect.Dx()*factor, m.Rect.Dy()*factor))
-	draw.NearestNeighbor.Scale(out, out.Rect, m, m.Rect, draw.Src, nil)
-	return out
-}
-
-func writePNG(path string, m image.Image) error {
-	return dino.WriteFile(path, func(w io.Writer) error { return png.Encode(w, m) })
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"dino-vk/dino"
-	"dino-vk/dino/data"
 	"dino-vk/dino/eval"
 	"dino-vk/gpu"
 )
@@ -92,13 +91,4 @@ func crops(c *cli.Context, config dino.Config) (err error) {
 	}
 	fmt.Fprintf(c.App.Writer, "%s: %d pictures, each with 2 global and %d local crops\n", output, len(rows), config.LocalCropsNumber)
 	return nil
-}
-
-func rgba(picture data.Image) *image.RGBA {
-	m := image.NewRGBA(image.Rect(0, 0, picture.W, picture.H))
-	for i := range picture.W * picture.H {
-		copy(m.Pix[4*i:], picture.Pix[3*i:3*i+3])
-		m.Pix[4*i+3] = 0xff
-	}
-	return m
 }

@@ -2,15 +2,11 @@ package main
 
 import (
 	"fmt"
-	"image"
-	"image/png"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
-	"dino-vk/dino"
 	"dino-vk/dino/data"
 )
 
@@ -58,16 +54,11 @@ func writePictures(c *cli.Context, src data.Source, dir string) error {
 		if err != nil {
 			return err
 		}
-		m := image.NewRGBA(image.Rect(0, 0, picture.W, picture.H))
-		for p := range picture.W * picture.H {
-			copy(m.Pix[4*p:], picture.Pix[3*p:3*p+3])
-			m.Pix[4*p+3] = 255
-		}
 		path := filepath.Join(dir, filepath.FromSlash(src.Name(i))+".png")
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := dino.WriteFile(path, func(w io.Writer) error { return png.Encode(w, m) }); err != nil {
+		if err := writePNG(path, rgba(picture)); err != nil {
 			return err
 		}
 	}

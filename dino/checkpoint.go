@@ -15,7 +15,7 @@ import (
 )
 
 // CheckpointName is the latest checkpoint's file name in the output folder.
-const CheckpointName = "checkpoint.safetensors"
+const CheckpointName = weights.RunName
 
 // ErrOtherRun says that an output folder holds a run of other settings.
 var ErrOtherRun = errors.New("the output folder holds another run")

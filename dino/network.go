@@ -3,6 +3,7 @@ package dino
 import (
 	"strings"
 
+	"dino-vk/dino/weights"
 	"dino-vk/gpu"
 	"dino-vk/gpu/op"
 )
@@ -38,8 +39,8 @@ func NewNetwork(c Config) (Network, error) {
 
 // The parts' prefixes in the reference's state dict.
 const (
-	backbonePrefix = "backbone."
-	headPrefix     = "head."
+	backbonePrefix = weights.BackbonePrefix
+	headPrefix     = weights.HeadPrefix
 )
 
 // Params lists the weights of both parts, backbone first.

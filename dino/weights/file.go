@@ -46,7 +46,10 @@ type HubConfig struct {
 }
 
 // Files are the names by which a folder's weights are found, best first.
-var Files = append([]string{"checkpoint.safetensors", "checkpoint.pth"}, hubFiles...)
+var Files = append([]string{RunName, "checkpoint.pth"}, hubFiles...)
+
+// RunName is the name of a run's latest checkpoint in its folder.
+const RunName = "checkpoint.safetensors"
 
 // hubFiles are the names of weights in the folders of hubs.
 var hubFiles = []string{"model.safetensors", "pytorch_model.bin"}

@@ -1,6 +1,7 @@
 package dino
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -69,11 +70,5 @@ func (c *Config) Backbone() (dim, depth, heads int) {
 	if i := slices.IndexFunc(Archs, func(a Arch) bool { return a.Name == c.Arch }); i >= 0 {
 		dim, depth, heads = Archs[i].Dim, Archs[i].Depth, Archs[i].Heads
 	}
-	pick := func(own, arch int) int {
-		if own > 0 {
-			return own
-		}
-		return arch
-	}
-	return pick(c.Dim, dim), pick(c.Depth, depth), pick(c.Heads, heads)
+	return cmp.Or(c.Dim, dim), cmp.Or(c.Depth, depth), cmp.Or(c.Heads, heads)
 }

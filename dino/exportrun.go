@@ -94,10 +94,9 @@ func (c *Checkpoint) optimizer(trained []op.Param) (*pth.Dict, error) {
 	schedule := NewSchedule(s.Config, sampler.Steps())
 	all, last := s.updates(schedule)
 	step := max(s.Step-1, 0)
-	var groups [2]*pth.List
-	states, params := &pth.Dict{}, &pth.List{}
+	states, groups := &pth.Dict{}, &pth.List{}
 	number := 0
-	for i, decay := range []op.ParamFlags{op.Decay, 0} {
+	for _, decay := range []op.ParamFlags{op.Decay, 0} {
 		numbers := &pth.List{}
 		for _, p := range trained {
 			flags := s.Config.flags(p)
@@ -117,15 +116,14 @@ func (c *Checkpoint) optimizer(trained []op.Param) (*pth.Dict, error) {
 			numbers.Items = append(numbers.Items, number)
 			number++
 		}
-		groups[i] = numbers
 		group, err := s.Config.group(schedule.LR.At(step), schedule.WeightDecay.At(step)*float64(decay/op.Decay))
-		if err := errors.Join(err, group.Set("params", groups[i])); err != nil {
+		if err := errors.Join(err, group.Set("params", numbers)); err != nil {
 			return nil, err
 		}
-		params.Items = append(params.Items, group)
+		groups.Items = append(groups.Items, group)
 	}
 	d := &pth.Dict{}
-	return d, errors.Join(d.Set("state", states), d.Set("param_groups", params))
+	return d, errors.Join(d.Set("state", states), d.Set("param_groups", groups))
 }
 
 // moments is a parameter's state after so many updates.

@@ -121,13 +121,13 @@ const posEmbed = "pos_embed"
 // resizable are a backbone's params, with a position embedding for images of any
 // size if n has one.
 func resizable(params []op.Param, n *weights.Network) []op.Param {
-	params = slices.Clone(params)
-	for i, p := range params {
-		t := n.Tensor(backbonePrefix + posEmbed)
-		if p.Name == posEmbed && t != nil && grid(t.Shape) > 0 && t.Shape[2] == p.Shape[2] {
-			params[i].Shape = t.Shape
-		}
+	t := n.Tensor(backbonePrefix + posEmbed)
+	i := slices.IndexFunc(params, func(p op.Param) bool { return p.Name == posEmbed })
+	if t == nil || i < 0 || grid(t.Shape) == 0 || t.Shape[2] != params[i].Shape[2] {
+		return params
 	}
+	params = slices.Clone(params)
+	params[i].Shape = t.Shape
 	return params
 }
 

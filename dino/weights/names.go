@@ -146,9 +146,8 @@ func fromReference(list stateDict) stateDict {
 	whole := slices.ContainsFunc(list, func(t *Tensor) bool { return strings.HasPrefix(t.Name, BackbonePrefix) })
 	var out stateDict
 	for _, t := range list {
-		bare := strings.TrimPrefix(t.Name, BackbonePrefix)
 		if !whole {
-			if slices.Contains([]string{"head.weight", "head.bias", "fc.weight", "fc.bias"}, bare) {
+			if slices.Contains([]string{"head.weight", "head.bias", "fc.weight", "fc.bias"}, t.Name) {
 				continue
 			}
 			t.Name = BackbonePrefix + t.Name

@@ -108,10 +108,11 @@ func speed(c *cli.Context, config dino.Config) error {
 	w := c.App.Writer
 	fmt.Fprintf(w, "%s: %d of %d pictures, %.3f megapixels on average\n",
 		config.Data, all[0].pictures, first.Len(), float64(all[0].pixels)/float64(all[0].pictures)/1e6)
-	fmt.Fprintf(w, "JPEG decoder  images/s per core  cores for %d images/s\n", fastStep)
+	cores := fmt.Sprintf("cores for %d images/s", fastStep)
+	fmt.Fprintf(w, "JPEG decoder  images/s per core  %s\n", cores)
 	for _, d := range all {
 		rate := float64(d.pictures) / max(d.time, time.Microsecond).Seconds()
-		fmt.Fprintf(w, "%-12s  %17.0f  %*.2f\n", cmp.Or(d.set.JPEG, "none"), rate, len("cores for 3000 images/s"), fastStep/rate)
+		fmt.Fprintf(w, "%-12s  %17.0f  %*.2f\n", cmp.Or(d.set.JPEG, "none"), rate, len(cores), fastStep/rate)
 	}
 	return nil
 }

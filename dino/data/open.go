@@ -22,10 +22,11 @@ const understood = "a folder or tar of pictures (" + formats + "), a list file w
 // Open opens the pictures that path names: a folder (class = first folder
 // level, if any), a list file (see readList), a tar or a folder of tars (see
 // indexTar), CIFAR-10 or CIFAR-100 binaries or a folder or tar of them, IDX
-// pictures or a folder of them, a file of WritePack, or one picture. What a
-// file is follows from its contents. PATH:train and PATH:test choose a part: a subfolder of that
-// name, or of CIFAR and IDX folders, where train is the default. The name
-// shapes is the generated set (see parseShapes); ./shapes is a file.
+// pictures or a folder of them, a file of WritePack, or one picture. What a file
+// is follows from its contents. PATH:train and PATH:test choose a part: a
+// subfolder of that name, or of CIFAR and IDX folders, where train is the
+// default. The name shapes is the generated set (see parseShapes); ./shapes is a
+// file.
 //
 // It reads every picture's header, in parallel, and stops with ctx's error when
 // ctx ends. A path without one readable picture gives ErrNoImages.

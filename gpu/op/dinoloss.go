@@ -63,8 +63,8 @@ type lossPass struct {
 }
 
 // record dispatches the whole pass at once where the bindings span the logits
-// and a grid the images, otherwise crop by crop and a run of images at a time. It returns the terms of
-// the loss.
+// and a grid the images, otherwise crop by crop and a run of images at a time.
+// It returns the terms of the loss.
 func (l *lossPass) record() (terms *gpu.Tensor) {
 	images, crops := l.batch, l.crops
 	most := int(l.g.Caps().MaxGroups[1])

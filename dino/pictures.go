@@ -10,10 +10,9 @@ import (
 // pictures is the place where the host puts a batch of decoded pictures: RGB
 // bytes, each at a fixed stride, and a table of what stands where.
 type pictures struct {
-	store      *gpu.Store
-	host       *gpu.Tensor // (B, stride/4) u32 of packed bytes, a copy a slot
-	hostTable  *gpu.Tensor // (B, 4) u32 {byte offset, width, height, id}
-	pix, table *gpu.Tensor // the same on the device
+	store *gpu.Store
+	pix   *gpu.Tensor // (B, stride/4) u32 of packed bytes
+	table *gpu.Tensor // (B, 4) u32 {byte offset, width, height, id}
 }
 
 // newPictures declares room for batch pictures of at most area pixels.
@@ -21,28 +20,19 @@ func newPictures(store *gpu.Store, batch, area int) *pictures {
 	words := (3*area + 3) / 4
 	words = (words + 63) / 64 * 64 // so that every picture begins where a view may
 	return &pictures{
-		store:     store,
-		host:      store.Host("pictures.host", gpu.U32, batch, words),
-		hostTable: store.Host("table.host", gpu.U32, batch, 4),
-		pix:       store.New("pictures", gpu.U32, batch, words),
-		table:     store.New("table", gpu.U32, batch, 4),
+		store: store,
+		pix:   store.Input("pictures", gpu.U32, batch, words),
+		table: store.Input("table", gpu.U32, batch, 4),
 	}
 }
 
 // put places a picture as number row of a batch in a slot.
 func (p *pictures) put(slot, row, id int, img data.Image) {
-	stride := 4 * p.host.Dim(1)
-	copy(p.store.Mapped(p.host, slot)[row*stride:(row+1)*stride], img.Pix)
+	stride := 4 * p.pix.Dim(1)
+	copy(p.store.Mapped(p.pix, slot)[row*stride:(row+1)*stride], img.Pix)
 
-	table := p.store.Mapped(p.hostTable, slot)[16*row:]
+	table := p.store.Mapped(p.table, slot)[16*row:]
 	for i, v := range []int{row * stride, img.W, img.H, id} {
 		binary.LittleEndian.PutUint32(table[4*i:], uint32(v))
 	}
-}
-
-// record copies a slot's pictures to the device.
-func (p *pictures) record(g *gpu.Graph) (pix, table *gpu.Tensor) {
-	g.Copy(p.pix, p.host)
-	g.Copy(p.table, p.hostTable)
-	return p.pix, p.table
 }

@@ -9,8 +9,7 @@ import (
 // 2104.14294). A step of several micro-batches is recorded in parts: the first
 // overwrites gradients and sums, the others add to them, the last one updates.
 func (s *Step) record(g *gpu.Graph, first, last bool) {
-	params := s.deviceParams
-	g.Copy(params, s.hostParams)
+	params := s.scalars
 	t := op.NewTape(g)
 	s.leaves(t, !first)
 	if first {

@@ -24,8 +24,7 @@ type sweep struct {
 // it.
 func newSweep(caps gpu.Caps, store *gpu.Store, batch, area int) (s sweep, pix, table *gpu.Tensor) {
 	s = sweep{store: store, pictures: newPictures(store, batch, area), batch: batch, graph: gpu.NewGraph(caps)}
-	pix, table = s.pictures.record(s.graph)
-	return s, pix, table
+	return s, s.pictures.pix, s.pictures.table
 }
 
 // start takes memory, compiles the graph and, with upload, fills the weights.

@@ -166,8 +166,8 @@ func (t *Trainer) declare() error {
 
 // augment records the crops of the pictures.
 func (t *Trainer) augment(g *gpu.Graph, params *gpu.Tensor) Views {
-	pix, table := t.pictures.record(g)
-	crops := op.Augment(g, t.config.augmentation(), pix, table, params)
+	table := t.pictures.table
+	crops := op.Augment(g, t.config.augmentation(), t.pictures.pix, table, params)
 	return Views{crops.Globals, crops.Locals, table}
 }
 

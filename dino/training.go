@@ -41,7 +41,7 @@ type Step struct {
 	moments                                    []*op.Bank  // as momentNames has them
 	statistics                                 *op.Buffers // of both networks
 	center, centerSum, metrics, status, report *gpu.Tensor
-	hostParams, deviceParams                   *gpu.Tensor
+	scalars                                    *gpu.Tensor // StepParams
 	optimizer                                  *op.Optimizer
 
 	programs []*gpu.Program
@@ -80,8 +80,7 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 	s.status = store.New("status", gpu.U32, 1)
 	s.metrics = store.New("metrics", gpu.U32, metricWords)
 	s.report = store.Host("report", gpu.U32, metricWords)
-	s.hostParams = store.Host("params.host", gpu.U32, paramWords)
-	s.deviceParams = store.New("params", gpu.U32, paramWords)
+	s.scalars = store.Input("params", gpu.U32, paramWords)
 	for i := range parts(c.Accumulate) {
 		g := gpu.NewGraph(caps)
 		s.record(g, i == 0, i == parts(c.Accumulate)-1)
@@ -282,7 +281,7 @@ func (s *Step) SetParams(slot int, params op.StepParams) error {
 	if err != nil {
 		return err
 	}
-	copy(s.store.Mapped(s.hostParams, slot), bytes)
+	copy(s.store.Mapped(s.scalars, slot), bytes)
 	return nil
 }
 

@@ -21,8 +21,9 @@ const (
 	BufferDeviceAddress
 	TimelineSemaphore
 	MemoryModel
-	CoopMatrix   // VK_KHR_cooperative_matrix
-	SharedMemory // quick shared memory and barriers: the device is no CPU
+	CoopMatrix    // VK_KHR_cooperative_matrix
+	TransferQueue // a queue family that only copies
+	SharedMemory  // quick shared memory and barriers: the device is no CPU
 )
 
 var featureNames = map[string]Features{
@@ -36,6 +37,7 @@ var featureNames = map[string]Features{
 	"timeline":            TimelineSemaphore,
 	"memorymodel":         MemoryModel,
 	"coopmat":             CoopMatrix,
+	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
 }
 

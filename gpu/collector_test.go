@@ -108,7 +108,7 @@ func TestCollectorRace(t *testing.T) {
 	defer f.close(t)
 	stop := collect()
 	defer stop()
-	scratch, err := f.d.newCommands(1)
+	scratch, err := f.d.newCommands(f.d.family, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

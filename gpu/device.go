@@ -26,10 +26,13 @@ type Options struct {
 	// CompileOnly opens a device for Inspect and nothing else, as Mesa's RADV
 	// needs it that pretends to have a GPU: no memory is taken.
 	CompileOnly bool
+	// SplitUploads copies inputs by submissions of their own on a device without
+	// TransferQueue too, on its one queue: for tests.
+	SplitUploads bool
 }
 
-// Device is an opened Vulkan device with one compute queue. Its methods may
-// be called from several goroutines.
+// Device is an opened Vulkan device with one compute queue, and one for uploads
+// where it has TransferQueue. Its methods may be called from several goroutines.
 type Device struct {
 	candidate
 	instance *instance
@@ -38,8 +41,9 @@ type Device struct {
 
 	compileOnly bool
 
-	queueLock sync.Mutex // vkQueueSubmit needs the queue to itself
+	queueLock sync.Mutex // vkQueueSubmit needs a queue to itself
 	queue     vulkan.Queue
+	uploads   vulkan.Queue // nil where the compute queue takes them
 
 	submits, waits atomic.Int64
 
@@ -95,13 +99,17 @@ func (in *instance) open(o Options) (*Device, error) {
 	}
 	d := &Device{candidate: *chosen, instance: in, api: in.api, compileOnly: o.CompileOnly}
 	var r vulkan.Result
-	d.handle, r = in.api.CreateDevice(d.physical, d.family, d.support, d.features)
+	d.handle, r = in.api.CreateDevice(d.physical, d.families(), d.support, d.features)
 	if err := check("open "+d.Name, r); err != nil {
 		return nil, err
 	}
-	var queue vulkan.Queue
-	vulkan.GetDeviceQueue(d.handle, d.family, 0, &queue)
-	d.queue = queue
+	d.queue = d.firstQueue(d.family)
+	switch {
+	case d.Features&TransferQueue != 0:
+		d.uploads = d.firstQueue(d.copyFamily)
+	case o.SplitUploads:
+		d.copyFamily, d.uploads = d.family, d.queue
+	}
 	err = d.pipelines.open(d)
 	if err == nil && !d.compileOnly {
 		err = d.transfer.open(d)
@@ -113,6 +121,19 @@ func (in *instance) open(o Options) (*Device, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// families are those of the device's queues.
+func (c *candidate) families() []uint32 {
+	if c.Features&TransferQueue != 0 {
+		return []uint32{c.family, c.copyFamily}
+	}
+	return []uint32{c.family}
+}
+
+func (d *Device) firstQueue(family uint32) (queue vulkan.Queue) {
+	vulkan.GetDeviceQueue(d.handle, family, 0, &queue)
+	return queue
 }
 
 // Close waits for the device, writes the pipeline cache and releases
@@ -155,17 +176,26 @@ func (d *Device) Caps() Caps { return d.candidate.Caps }
 // Info describes the device.
 func (d *Device) Info() Info { return d.candidate.Info }
 
-// submit gives a recorded command buffer to the queue; fence is signalled
+// submit gives a recorded command buffer to the compute queue, for when the
+// semaphore wait, where there is one, has been signalled; fence is signalled
 // when it has run.
-func (d *Device) submit(cmd vulkan.CommandBuffer, fence vulkan.Fence) error {
+func (d *Device) submit(cmd vulkan.CommandBuffer, wait vulkan.Semaphore, fence vulkan.Fence) error {
 	d.queueLock.Lock()
 	defer d.queueLock.Unlock()
 	d.submits.Add(1)
-	return check("submit", d.api.QueueSubmit(d.queue, fence, cmd))
+	return check("submit", d.api.QueueSubmit(d.queue, vk.Submission{Commands: cmd, Wait: wait, Fence: fence}))
 }
 
-// Submits is how often work was given to the device's queue so far, copies
-// from and to the host included.
+// submitUpload gives a recorded command buffer to the queue for uploads; done
+// is signalled when it has run.
+func (d *Device) submitUpload(cmd vulkan.CommandBuffer, done vulkan.Semaphore) error {
+	d.queueLock.Lock()
+	defer d.queueLock.Unlock()
+	return check("submit upload", d.api.QueueSubmit(d.uploads, vk.Submission{Commands: cmd, Signal: done}))
+}
+
+// Submits is how often work was given to the device's compute queue so far,
+// copies from and to the host included.
 func (d *Device) Submits() int64 { return d.submits.Load() }
 
 // Waits is how often the host asked for the end of such work so far, whether

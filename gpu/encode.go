@@ -12,7 +12,10 @@ import (
 
 // encode makes the program's pipelines, descriptor sets and command buffers.
 func (p *Program) encode(traced bool) error {
-	nodes := p.graph.nodes
+	if err := p.prepareUploads(); err != nil {
+		return err
+	}
+	nodes := p.nodes
 	made := make([]*pipeline, len(nodes))
 	buffers, texels := 0, 0
 	for i := range nodes {
@@ -38,7 +41,7 @@ func (p *Program) encode(traced bool) error {
 		return err
 	}
 	var err error
-	if p.commands, err = p.dev.newCommands(Slots); err != nil {
+	if p.commands, err = p.dev.newCommands(p.dev.family, Slots); err != nil {
 		return err
 	}
 	if traced {
@@ -59,12 +62,12 @@ func (p *Program) encode(traced bool) error {
 }
 
 // bind allocates and writes a slot's descriptor sets. Dispatches without a
-// host tensor use the first slot's.
+// tensor of several copies use the first slot's.
 func (p *Program) bind(slot int, made []*pipeline, sets []vulkan.DescriptorSet) error {
 	var writes []vk.BufferWrite
-	for i := range p.graph.nodes {
-		n := &p.graph.nodes[i]
-		if n.kind != dispatchNode || len(n.args) == 0 || slot > 0 && !n.usesHost() {
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if n.kind != dispatchNode || len(n.args) == 0 || slot > 0 && !n.usesSlots() {
 			continue
 		}
 		alloc := vulkan.DescriptorSetAllocateInfo{
@@ -113,9 +116,9 @@ func (p *Program) texels(at region) (vulkan.BufferView, error) {
 	return view, nil
 }
 
-func (n *node) usesHost() bool {
+func (n *node) usesSlots() bool {
 	for _, t := range n.args {
-		if t != nil && t.mem.host {
+		if t != nil && t.mem.copies() > 1 {
 			return true
 		}
 	}
@@ -178,9 +181,9 @@ func (p *Program) record(slot int, made []*pipeline, sets []vulkan.DescriptorSet
 	}
 	p.clock.begin(cmd, slot)
 	var bound vulkan.Pipeline
-	for i := range p.graph.nodes {
-		n := &p.graph.nodes[i]
-		if p.plan.barrier[i] {
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if p.barrier[i] {
 			p.dev.barrier(cmd, deviceStages, deviceStages, deviceWrites, deviceReads|deviceWrites)
 		}
 		switch n.kind {

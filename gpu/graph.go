@@ -192,6 +192,8 @@ func (g *Graph) usable(t *Tensor, onlyRead bool) error {
 		return errors.New("a tensor of no graph and no store")
 	case t.Len() == 0:
 		return fmt.Errorf("%v is empty", t)
+	case t.mem.twin != nil && !onlyRead:
+		return fmt.Errorf("%v is an input, which only the host writes", t)
 	}
 	if owner, ok := t.mem.owner.(*Graph); ok {
 		if owner != g {

@@ -64,6 +64,8 @@ func TestRecordingErrors(t *testing.T) {
 		{"rows", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x.Rows(500, 20), x) }, "rows"},
 		{"reshape", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, x.Reshape(3), x) }, "reshape"},
 		{"copy", func(g *Graph) { g.Copy(x, x.Rows(0, 64)) }, "another size"},
+		{"input", func(g *Graph) { g.Dispatch(add, Groups{1, 1, 1}, addPush{1}, s.Input("in", F32, 8), x) }, "only the host writes"},
+		{"input filled", func(g *Graph) { g.Fill(s.Input("in", F32, 8), 0) }, "only the host writes"},
 		{"foreign", func(g *Graph) { g.Fill(NewGraph(MinimalCaps).New("b", F32, 1), 0) }, "another graph"},
 		{"too large", func(g *Graph) {
 			big := g.New("big", F32, 64<<20)

@@ -76,7 +76,8 @@ type candidate struct {
 	support       vk.Support
 	features      vk.Features
 	memoryTypes   []vulkan.MemoryPropertyFlagBits
-	family        uint32
+	family        uint32  // of the compute queue
+	copyFamily    uint32  // of the queue for uploads, where Features has TransferQueue
 	timestampMask uint64  // valid bits; 0: no timestamps
 	timestampNano float64 // nanoseconds per tick
 }
@@ -151,8 +152,11 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 		c.memoryTypes = append(c.memoryTypes, vulkan.MemoryPropertyFlagBits(t.PropertyFlags))
 	}
 
-	family, bits, ok := computeFamily(in.api.QueueFamilies(p))
+	families := in.api.QueueFamilies(p)
+	family, bits, ok := computeFamily(families)
 	c.family = family
+	copyFamily, copies := transferFamily(families)
+	c.copyFamily = copyFamily
 	c.Compute = ok && props.ApiVersion >= vulkan.MakeVersion(1, 1, 0)
 	if bits > 0 {
 		c.timestampMask = ^uint64(0) >> (64 - bits)
@@ -168,6 +172,9 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
 	c.Features = c.mask(disable)
+	if copies {
+		c.Features |= TransferQueue &^ disable
+	}
 	if c.Features&CoopMatrix != 0 {
 		c.Products = matrixProducts(in.api.CooperativeMatrices(p, c.support))
 	}
@@ -217,6 +224,18 @@ func computeFamily(families []vk.QueueFamily) (index, timestampBits uint32, ok b
 		}
 	}
 	return 0, 0, false
+}
+
+// transferFamily finds a queue family that does nothing but copy: the engines
+// that discrete GPUs have for it. Those of the video engines are none.
+func transferFamily(families []vk.QueueFamily) (index uint32, ok bool) {
+	const beside = vulkan.QueueSparseBindingBit | vulkan.QueueProtectedBit
+	for i, f := range families {
+		if f.Count > 0 && f.Flags&^beside == vulkan.QueueTransferBit {
+			return uint32(i), true
+		}
+	}
+	return 0, false
 }
 
 func versionString(v uint32) string {

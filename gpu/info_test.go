@@ -78,6 +78,32 @@ func TestComputeFamily(t *testing.T) {
 	}
 }
 
+// Of the families of real devices, that of the copy engines is taken, and none
+// where copies are up to queues that have other work or to the video engines.
+func TestTransferFamily(t *testing.T) {
+	const draw, compute, move, sparse = vulkan.QueueGraphicsBit, vulkan.QueueComputeBit, vulkan.QueueTransferBit, vulkan.QueueSparseBindingBit
+	const decode, encode, flow = 0x20, 0x40, 0x100
+	for _, tc := range []struct {
+		name  string
+		flags []vulkan.QueueFlagBits
+		want  uint32
+		ok    bool
+	}{
+		{"NVIDIA", []vulkan.QueueFlagBits{draw | compute | move | sparse, move | sparse, compute | move | sparse, move | sparse | decode, move | sparse | encode, move | sparse | flow}, 1, true},
+		{"AMD", []vulkan.QueueFlagBits{draw | compute | move | sparse, compute | move | sparse, decode, move | sparse}, 3, true},
+		{"Intel", []vulkan.QueueFlagBits{draw | compute | move}, 0, false},
+		{"video first", []vulkan.QueueFlagBits{move | decode, draw | compute | move}, 0, false},
+	} {
+		var families []vk.QueueFamily
+		for _, f := range tc.flags {
+			families = append(families, vk.QueueFamily{Flags: f, Count: 1})
+		}
+		if got, ok := transferFamily(families); got != tc.want || ok != tc.ok {
+			t.Errorf("%s: family %d, %v, want %d, %v", tc.name, got, ok, tc.want, tc.ok)
+		}
+	}
+}
+
 func TestLargestHeap(t *testing.T) {
 	for _, tc := range []struct {
 		heaps []Heap

@@ -12,6 +12,7 @@ type place int
 
 const (
 	inDevice place = iota // the device's own memory
+	inInput               // the device's own memory, which the queue for uploads fills
 	inHost                // memory the host maps and the device reads over its bus
 )
 
@@ -31,6 +32,7 @@ const bufferUsage = vulkan.BufferUsageFlags(vulkan.BufferUsageStorageBufferBit |
 // memoryWish is a set of properties a memory type must have.
 var memoryWishes = map[place][]vulkan.MemoryPropertyFlagBits{
 	inDevice: {vulkan.MemoryPropertyDeviceLocalBit, 0},
+	inInput:  {vulkan.MemoryPropertyDeviceLocalBit, 0},
 	inHost: {
 		vulkan.MemoryPropertyHostVisibleBit | vulkan.MemoryPropertyHostCoherentBit | vulkan.MemoryPropertyHostCachedBit,
 		vulkan.MemoryPropertyHostVisibleBit | vulkan.MemoryPropertyHostCoherentBit,
@@ -66,6 +68,10 @@ func (d *Device) newBuffer(what string, at place, bytes int64) (*buffer, error) 
 		Size:        vulkan.DeviceSize(bytes),
 		Usage:       bufferUsage,
 		SharingMode: vulkan.SharingModeExclusive,
+	}
+	if families := d.families(); at != inDevice && len(families) > 1 {
+		info.SharingMode = vulkan.SharingModeConcurrent
+		info.QueueFamilyIndexCount, info.PQueueFamilyIndices = uint32(len(families)), families
 	}
 	defer info.Free()
 	var created vulkan.Buffer

@@ -17,6 +17,9 @@ type Program struct {
 	plan   *Plan
 	graph  *Graph
 
+	nodes    []node // the graph's, after its uploads where the compute queue takes them
+	barrier  []bool // before each node
+	uploads  *uploads
 	commands *commands // a command buffer and a fence for each slot
 	pool     vulkan.DescriptorPool
 	views    []vulkan.BufferView // of the samplerBuffers
@@ -111,7 +114,11 @@ func (p *Program) Submit(slot int) error {
 	if p.busy[slot] {
 		return fmt.Errorf("gpu: slot %d is under way", slot)
 	}
-	if err := p.dev.submit(p.commands.cmds[slot], p.commands.fences[slot]); err != nil {
+	uploaded, err := p.uploads.submit(slot)
+	if err == nil {
+		err = p.dev.submit(p.commands.cmds[slot], uploaded, p.commands.fences[slot])
+	}
+	if err != nil {
 		return fmt.Errorf("gpu: %w", err)
 	}
 	p.busy[slot] = true
@@ -167,6 +174,7 @@ func (p *Program) Close() {
 		_ = p.Wait(context.Background(), slot)
 		p.busy[slot] = false
 	}
+	p.uploads.close()
 	p.commands.close()
 	if p.pool != nil {
 		vulkan.DestroyDescriptorPool(p.dev.handle, p.pool, nil)

@@ -37,9 +37,18 @@ func (s *Store) New(name string, typ Type, shape ...int) *Tensor {
 	return s.add(memory{name: name}, typ, shape)
 }
 
-// Host declares a tensor in memory that the host maps, with one copy a slot.
+// Host declares a tensor in memory that the host maps, with one copy a slot, for
+// what a run reports: kernels that read it go over the bus each time; see Input.
 func (s *Store) Host(name string, typ Type, shape ...int) *Tensor {
 	return s.add(memory{name: name, host: true}, typ, shape)
+}
+
+// Input declares a tensor in device memory that the host fills, with one copy a
+// slot: a run of a slot begins with the copy of what Mapped gives of it. Where
+// the device has TransferQueue that happens beside the runs before. Kernels only
+// read it.
+func (s *Store) Input(name string, typ Type, shape ...int) *Tensor {
+	return s.add(memory{name: name, twin: s.Host(name+" (host)", typ, shape...)}, typ, shape)
 }
 
 // Guarded declares a tensor in device memory between two guard bands, of
@@ -70,10 +79,21 @@ func (s *Store) Bytes() int64 {
 }
 
 func (m *memory) copies() int64 {
-	if m.host {
+	if m.host || m.twin != nil {
 		return Slots
 	}
 	return 1
+}
+
+// place is where the memory must lie.
+func (m *memory) place() place {
+	switch {
+	case m.host:
+		return inHost
+	case m.twin != nil:
+		return inInput
+	}
+	return inDevice
 }
 
 // Allocate takes the memory of all tensors, filled with zeros, and closes the
@@ -92,7 +112,7 @@ func (s *Store) Allocate(d *Device) error {
 
 func (s *Store) allocate() error {
 	s.at = make([]location, len(s.tensors))
-	for _, at := range []place{inDevice, inHost} {
+	for _, at := range []place{inDevice, inInput, inHost} {
 		var pending []*memory // the tensors of the next buffer
 		var bytes int64
 		flush := func() error {
@@ -113,7 +133,7 @@ func (s *Store) allocate() error {
 		}
 		for _, t := range s.tensors {
 			m := t.mem
-			if m.host != (at == inHost) {
+			if m.place() != at {
 				continue
 			}
 			need := m.taken() * m.copies()
@@ -123,7 +143,7 @@ func (s *Store) allocate() error {
 				}
 			}
 			s.at[m.index].offset = bytes + m.guard
-			if m.host {
+			if m.copies() > 1 {
 				s.at[m.index].stride = m.taken()
 			}
 			bytes += need
@@ -215,22 +235,29 @@ func (s *Store) locate(t *Tensor, slot int) (*buffer, int64, error) {
 	return l.buffer, l.offset + int64(slot)*l.stride + t.off, nil
 }
 
-// Write copies data to a tensor, to every slot of a host tensor, after all
-// that was submitted before; it waits.
+// Write copies data to a tensor of device memory, after all that was submitted
+// before; it waits. A host tensor or an input is written with Mapped.
 func (s *Store) Write(t *Tensor, data []byte) error {
 	if int64(len(data)) != t.Bytes() {
 		return fmt.Errorf("gpu: write %d bytes to %v of %d", len(data), t, t.Bytes())
 	}
-	for slot := range int(t.mem.copies()) {
-		b, offset, err := s.locate(t, slot)
-		if err == nil {
-			err = s.dev.write(b, offset, data)
-		}
-		if err != nil {
-			return fmt.Errorf("gpu: write %v: %w", t, err)
-		}
+	b, offset, err := s.single(t)
+	if err == nil {
+		err = s.dev.write(b, offset, data)
+	}
+	if err != nil {
+		return fmt.Errorf("gpu: write %v: %w", t, err)
 	}
 	return nil
+}
+
+// single locates a tensor of which there is one copy.
+func (s *Store) single(t *Tensor) (*buffer, int64, error) {
+	b, offset, err := s.locate(t, 0)
+	if err == nil && t.mem.copies() > 1 {
+		err = errors.New("it has a copy for each slot; see Mapped")
+	}
+	return b, offset, err
 }
 
 // Read copies a tensor of device memory to data, after all that was
@@ -239,10 +266,7 @@ func (s *Store) Read(t *Tensor, data []byte) error {
 	if int64(len(data)) != t.Bytes() {
 		return fmt.Errorf("gpu: read %d bytes from %v of %d", len(data), t, t.Bytes())
 	}
-	b, offset, err := s.locate(t, 0)
-	if err == nil && t.mem.host {
-		err = errors.New("a host tensor has no one content; see Mapped")
-	}
+	b, offset, err := s.single(t)
 	if err == nil {
 		err = s.dev.read(b, offset, data)
 	}
@@ -284,10 +308,15 @@ func BytesF32(data []byte) []float32 {
 	return values
 }
 
-// Mapped is a slot's copy of a host tensor, where the host may read and write
-// while no run of that slot is under way; nil if t is no host tensor of an
-// allocated store.
+// Mapped is a slot's copy of a host tensor, or what goes into an input's, where
+// the host may read and write while no run of that slot is under way; nil if t
+// is neither or the store not allocated.
 func (s *Store) Mapped(t *Tensor, slot int) []byte {
+	if t.mem != nil && t.mem.twin != nil {
+		view := *t
+		view.mem = t.mem.twin.mem
+		t = &view
+	}
 	b, offset, err := s.locate(t, slot)
 	if err != nil || !t.mem.host {
 		return nil

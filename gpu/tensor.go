@@ -57,7 +57,8 @@ type memory struct {
 	owner any // the *Graph or *Store that it belongs to
 	index int // its number there
 	host  bool
-	guard int64 // bytes of guard band before and behind
+	twin  *Tensor // of an input: where the host puts what goes into it
+	guard int64   // bytes of guard band before and behind
 }
 
 // Len is the number of elements.

@@ -28,12 +28,12 @@ type commands struct {
 	fences []vulkan.Fence
 }
 
-func (d *Device) newCommands(n int) (*commands, error) {
+func (d *Device) newCommands(family uint32, n int) (*commands, error) {
 	c := &commands{dev: d}
 	pool := vulkan.CommandPoolCreateInfo{
 		SType:            vulkan.StructureTypeCommandPoolCreateInfo,
 		Flags:            vulkan.CommandPoolCreateFlags(vulkan.CommandPoolCreateResetCommandBufferBit),
-		QueueFamilyIndex: d.family,
+		QueueFamilyIndex: family,
 	}
 	defer pool.Free()
 	var created vulkan.CommandPool
@@ -77,12 +77,16 @@ func (c *commands) close() {
 	vulkan.DestroyCommandPool(c.dev.handle, c.pool, nil)
 }
 
+func (c *commands) open(i int) error {
+	info := vulkan.CommandBufferBeginInfo{SType: vulkan.StructureTypeCommandBufferBeginInfo}
+	defer info.Free()
+	return check("begin command buffer", vulkan.BeginCommandBuffer(c.cmds[i], &info))
+}
+
 // begin starts recording command buffer i, with everything before it on the
 // queue made visible to it: its own barriers need only care for itself.
 func (c *commands) begin(i int) (vulkan.CommandBuffer, error) {
-	info := vulkan.CommandBufferBeginInfo{SType: vulkan.StructureTypeCommandBufferBeginInfo}
-	defer info.Free()
-	if err := check("begin command buffer", vulkan.BeginCommandBuffer(c.cmds[i], &info)); err != nil {
+	if err := c.open(i); err != nil {
 		return nil, err
 	}
 	c.dev.barrier(c.cmds[i], deviceStages, deviceStages, deviceWrites, deviceReads|deviceWrites)
@@ -131,7 +135,7 @@ func (c *commands) wait(ctx context.Context, i int) error {
 }
 
 func (t *transfer) open(d *Device) (err error) {
-	if t.commands, err = d.newCommands(1); err == nil {
+	if t.commands, err = d.newCommands(d.family, 1); err == nil {
 		t.staging, err = d.newBuffer("staging buffer", inHost, StagingBytes)
 	}
 	return err
@@ -148,7 +152,7 @@ func (t *transfer) once(d *Device, record func(cmd vulkan.CommandBuffer)) error 
 	if err := t.commands.end(0); err != nil {
 		return err
 	}
-	if err := d.submit(cmd, t.commands.fences[0]); err != nil {
+	if err := d.submit(cmd, nil, t.commands.fences[0]); err != nil {
 		return err
 	}
 	return t.commands.wait(context.Background(), 0)

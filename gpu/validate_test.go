@@ -13,7 +13,7 @@ import (
 
 // openValidated is a device of its own with the validation layer, which must
 // be installed where tests may not be skipped.
-func openValidated(t *testing.T) *Device {
+func openValidated(t *testing.T, o Options) *Device {
 	t.Helper()
 	skip := t.Skip
 	if os.Getenv("DINOVK_REQUIRE_GPU") == "1" {
@@ -25,7 +25,8 @@ func openValidated(t *testing.T) *Device {
 	if vk.Layers()[vk.ValidationLayer] == 0 {
 		skip("no validation layer (on Debian and Ubuntu: apt install vulkan-validationlayers)")
 	}
-	d, err := Open(Options{Validate: true})
+	o.Validate = true
+	d, err := Open(o)
 	if err != nil {
 		skip(err)
 	}
@@ -35,7 +36,7 @@ func openValidated(t *testing.T) *Device {
 // hazard runs what record records, two uses of x of which one writes it, with or
 // without the barrier between, and returns the layer's messages.
 func hazard(t *testing.T, barrier bool, record func(g *Graph, x, y *Tensor)) []string {
-	d := openValidated(t)
+	d := openValidated(t, Options{})
 	s, g := NewStore(), NewGraph(d.Caps())
 	record(g, s.New("x", F32, 256), s.New("y", F32, 256))
 	if err := s.Allocate(d); err != nil {
@@ -91,7 +92,7 @@ func TestValidationFindsHazard(t *testing.T) {
 }
 
 func TestValidationFindsLeak(t *testing.T) {
-	d := openValidated(t)
+	d := openValidated(t, Options{})
 	s := NewStore()
 	s.New("leaked", F32, 8)
 	if err := s.Allocate(d); err != nil {

@@ -44,13 +44,11 @@ func NewKNN(caps gpu.Caps, n, width, k int) (*KNN, error) {
 	}
 	e := &KNN{store: gpu.NewStore(), graph: gpu.NewGraph(caps)}
 	e.train = e.store.New("train", gpu.F32, n, width)
-	e.queries = e.store.Host("queries", gpu.F32, queriesAtOnce, width)
+	e.queries = e.store.Input("queries", gpu.F32, queriesAtOnce, width)
 	e.values = e.store.Host("similarities", gpu.F32, queriesAtOnce, k)
 	e.numbers = e.store.Host("neighbours", gpu.U32, queriesAtOnce, k)
 	t := op.NewTape(e.graph)
-	queries := e.graph.New("queries", gpu.F32, queriesAtOnce, width)
-	e.graph.Copy(queries, e.queries)
-	values, numbers := op.NearestNeighbours(e.graph, op.L2Norm(t, queries), e.train, k)
+	values, numbers := op.NearestNeighbours(e.graph, op.L2Norm(t, e.queries), e.train, k)
 	e.graph.Copy(e.values, values)
 	e.graph.Copy(e.numbers, numbers)
 	plan, err := gpu.NewPlan(e.graph)

@@ -33,30 +33,48 @@ func dev(d vulkan.Device) uint64 { return Handle(unsafe.Pointer(d)) }
 func cmdbuf(c vulkan.CommandBuffer) uint64 { return Handle(unsafe.Pointer(c)) }
 
 type submitInfo struct {
-	sType              uint32
-	_                  uintptr // pNext
-	_                  uint32  // waitSemaphoreCount
-	_                  uintptr // pWaitSemaphores
-	_                  uintptr // pWaitDstStageMask
-	commandBufferCount uint32
-	pCommandBuffers    uintptr
-	_                  uint32  // signalSemaphoreCount
-	_                  uintptr // pSignalSemaphores
+	sType                uint32
+	_                    uintptr // pNext
+	waitSemaphoreCount   uint32
+	pWaitSemaphores      uintptr
+	pWaitDstStageMask    uintptr
+	commandBufferCount   uint32
+	pCommandBuffers      uintptr
+	signalSemaphoreCount uint32
+	pSignalSemaphores    uintptr
 }
 
-// QueueSubmit submits command buffers as one batch and signals fence.
-func (in Instance) QueueSubmit(queue vulkan.Queue, fence vulkan.Fence, cmds ...vulkan.CommandBuffer) vulkan.Result {
+// Submission is a command buffer and what it is ordered by; what is nil is
+// left out.
+type Submission struct {
+	Commands vulkan.CommandBuffer
+	Wait     vulkan.Semaphore // before anything of it begins
+	Signal   vulkan.Semaphore // when all of it has run
+	Fence    vulkan.Fence     // the same
+}
+
+// QueueSubmit gives a submission to a queue.
+func (in Instance) QueueSubmit(queue vulkan.Queue, s Submission) vulkan.Result {
 	var a Arena
 	defer a.Free()
-	list := Slice[uint64](&a, len(cmds))
-	for i, c := range cmds {
-		list[i] = cmdbuf(c)
+	handle := func(h unsafe.Pointer) uintptr {
+		p := New[uint64](&a)
+		*p = Handle(h)
+		return Addr(p)
 	}
 	info := New[submitInfo](&a)
 	info.sType = uint32(vulkan.StructureTypeSubmitInfo)
-	info.commandBufferCount = uint32(len(cmds))
-	info.pCommandBuffers = Addr(unsafe.SliceData(list))
-	return in.result("vkQueueSubmit", Handle(unsafe.Pointer(queue)), 1, uint64(Addr(info)), Handle(unsafe.Pointer(fence)))
+	info.commandBufferCount = 1
+	info.pCommandBuffers = handle(unsafe.Pointer(s.Commands))
+	if s.Wait != nil {
+		stages := New[uint32](&a)
+		*stages = uint32(vulkan.PipelineStageAllCommandsBit)
+		info.waitSemaphoreCount, info.pWaitSemaphores, info.pWaitDstStageMask = 1, handle(unsafe.Pointer(s.Wait)), Addr(stages)
+	}
+	if s.Signal != nil {
+		info.signalSemaphoreCount, info.pSignalSemaphores = 1, handle(unsafe.Pointer(s.Signal))
+	}
+	return in.result("vkQueueSubmit", Handle(unsafe.Pointer(queue)), 1, uint64(Addr(info)), Handle(unsafe.Pointer(s.Fence)))
 }
 
 // BufferWrite binds a buffer to a descriptor: a byte range of a storage

@@ -28,9 +28,9 @@ type deviceCreateInfo struct {
 	_                       uintptr // pEnabledFeatures
 }
 
-// CreateDevice makes a logical device with one queue of the given family and
-// the features that enable holds.
-func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, family uint32, s Support, enable Features) (vulkan.Device, vulkan.Result) {
+// CreateDevice makes a logical device with one queue of each of the given
+// families and the features that enable holds.
+func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, families []uint32, s Support, enable Features) (vulkan.Device, vulkan.Result) {
 	var c chain
 	defer c.arena.Free()
 	a := &c.arena
@@ -57,16 +57,20 @@ func (in Instance) CreateDevice(physical vulkan.PhysicalDevice, family uint32, s
 
 	priority := New[float32](a)
 	*priority = 1
-	queue := New[deviceQueueCreateInfo](a)
-	queue.sType = uint32(vulkan.StructureTypeDeviceQueueCreateInfo)
-	queue.queueFamilyIndex = family
-	queue.queueCount = 1
-	queue.pQueuePriorities = Addr(priority)
+	queues := Slice[deviceQueueCreateInfo](a, len(families))
+	for i, family := range families {
+		queues[i] = deviceQueueCreateInfo{
+			sType:            uint32(vulkan.StructureTypeDeviceQueueCreateInfo),
+			queueFamilyIndex: family,
+			queueCount:       1,
+			pQueuePriorities: Addr(priority),
+		}
+	}
 	info := New[deviceCreateInfo](a)
 	info.sType = uint32(vulkan.StructureTypeDeviceCreateInfo)
 	info.pNext = bodyHeader(core)
-	info.queueCreateInfoCount = 1
-	info.pQueueCreateInfos = Addr(queue)
+	info.queueCreateInfoCount = uint32(len(queues))
+	info.pQueueCreateInfos = Addr(unsafe.SliceData(queues))
 	info.enabledExtensionCount = uint32(len(names))
 	info.ppEnabledExtensionNames = a.CStrings(names)
 	out := New[vulkan.Device](a)

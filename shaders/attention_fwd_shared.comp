@@ -10,51 +10,33 @@ INPUT(0, qkv);
 OUTPUT(1, o);
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
-// Probabilities take the place of the keys, and so do, two quads a row, the
-// parts of a row's maximum or sum that its eight invocations hold.
-const uint PARTS = OWN * TALL;
-const uint KEYS = OTHERS * STRIDE > PARTS + 2 * OWN ? OTHERS * STRIDE : PARTS + 2 * OWN;
+// Probabilities take the place of the keys, with the parts of their rows' maxima
+// and sums behind them.
+const uint BEHIND = OWN * TALL;
+const uint KEYS = OTHERS * STRIDE > BEHIND + 2 * OWN ? OTHERS * STRIDE : BEHIND + 2 * OWN;
 shared vec4 queries[OWN * STRIDE];
 shared vec4 keys[KEYS];
-shared vec4 values[OTHERS * QUADS];
-
-void sharePart(uint r, float part) {
-    keys[PARTS + 2 * (gl_LocalInvocationID.y + 8 * r) + gl_LocalInvocationID.x / 4][gl_LocalInvocationID.x % 4] = part;
-}
-
-void parts(uint r, out vec4 a, out vec4 b) {
-    const uint at = PARTS + 2 * (gl_LocalInvocationID.y + 8 * r);
-    a = keys[at];
-    b = keys[at + 1];
-}
+shared vec4 values[OTHERS * STRIDE];
 
 void main() {
     Block block;
     if (!findBlock(block)) {
         return;
     }
-    STAGE(queries, STRIDE, OWN, block.row, qkv, qkvAt(block.base + row, 0, block.head))
+    STAGE(queries, OWN, block.row, qkv, qkvAt(block.base + row, 0, block.head))
     vec4 sum[ROWS][WIDE];
     float top[ROWS];   // maximum of the scores so far, in powers of two
     float total[ROWS]; // sum of exp2(score - top) over this invocation's columns
+    CLEAR(sum)
     for (uint r = 0; r < ROWS; r++) {
-        for (uint c = 0; c < WIDE; c++) {
-            sum[r][c] = vec4(0);
-        }
         top[r] = LOWEST;
         total[r] = 0;
     }
     for (uint first = 0; first < length; first += OTHERS) {
         barrier(); // the block before has been read
-        STAGE(keys, STRIDE, OTHERS, first, qkv, qkvAt(block.base + row, 1, block.head))
-        STAGE(values, QUADS, OTHERS, first, qkv, qkvAt(block.base + row, 2, block.head))
+        STAGE(keys, OTHERS, first, qkv, qkvAt(block.base + row, 1, block.head))
+        STAGE(values, OTHERS, first, qkv, qkvAt(block.base + row, 2, block.head))
         barrier();
-        float p[ROWS][COLS];
-        for (uint r = 0; r < ROWS; r++) {
-            for (uint c = 0; c < COLS; c++) {
-                p[r][c] = 0;
-            }
-        }
         PRODUCTS(p, queries, keys)
         barrier(); // the keys have been read
         for (uint r = 0; r < ROWS; r++) {
@@ -64,14 +46,11 @@ void main() {
                 p[r][c] = inside ? p[r][c] * (scale * LOG2_E) : LOWEST;
                 high = max(high, p[r][c]);
             }
-            sharePart(r, high);
+            PART(keys, BEHIND, r) = high;
         }
         barrier();
         for (uint r = 0; r < ROWS; r++) {
-            vec4 a, b;
-            parts(r, a, b);
-            a = max(a, b);
-            const float high = max(top[r], max(max(a.x, a.y), max(a.z, a.w)));
+            const float high = max(top[r], PARTS(keys, BEHIND, r, maxOf));
             const float shrink = exp2(top[r] - high);
             top[r] = high;
             total[r] *= shrink;
@@ -85,18 +64,15 @@ void main() {
         }
         SHARE(keys, p)
         barrier();
-        WEIGHTED(sum, keys, values, QUADS)
+        WEIGHTED(sum, keys, values)
     }
     barrier();
     for (uint r = 0; r < ROWS; r++) {
-        sharePart(r, total[r]);
+        PART(keys, BEHIND, r) = total[r];
     }
     barrier();
     for (uint r = 0; r < ROWS; r++) {
-        vec4 a, b;
-        parts(r, a, b);
-        a += b;
-        total[r] = (a.x + a.y) + (a.z + a.w);
+        total[r] = PARTS(keys, BEHIND, r, sumOf);
         const uint line = block.row + gl_LocalInvocationID.y + 8 * r;
         if (gl_LocalInvocationID.x == 0 && line < length) {
             lse[(block.base + line) * heads + block.head] = (top[r] + log2(total[r])) / LOG2_E;

@@ -2,16 +2,21 @@ package op
 
 import (
 	"math"
+	"slices"
 
 	"dino-vk/gpu"
 )
 
 var (
-	attentionFwd   = attentionKernel("attention_fwd", sharedAttention("attention_fwd_shared", attentionTile.bytesFwd)...)
-	attentionBwdQ  = attentionKernel("attention_bwd_q")
-	attentionBwdKV = attentionKernel("attention_bwd_kv")
+	attentionFwd   = attentionKernel("attention_fwd", sharedAttention("attention_fwd_shared", attentionTile.bytesFwd))
+	attentionBwdQ  = attentionKernel("attention_bwd_q", onceAttention(attentionOnce), sharedAttention("attention_bwd_q_shared", attentionTile.bytesBwdQ))
+	attentionBwdKV = attentionKernel("attention_bwd_kv", sharedAttention("attention_bwd_kv_shared", attentionTile.bytesBwdKV))
 	attentionProbs = gpu.Plain("attention_probs")
 )
+
+// attentionOnce is the variant of attentionBwdQ that leaves nothing to
+// attentionBwdKV.
+const attentionOnce = "attention_bwd_once_shared"
 
 // attentionProblem is what the choice of a variant depends on.
 type attentionProblem struct {
@@ -24,8 +29,8 @@ type attentionProblem struct {
 
 // attentionKernel takes a head four components at a time where it can, as
 // texels on a CPU; variants that do better on some devices go before.
-func attentionKernel(name string, better ...gpu.Variant) *gpu.Kernel {
-	return &gpu.Kernel{Name: name, Variants: append(better, []gpu.Variant{
+func attentionKernel(name string, better ...[]gpu.Variant) *gpu.Kernel {
+	return &gpu.Kernel{Name: name, Variants: append(slices.Concat(better...), []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(attentionProblem)
 			return onCPU(caps) && p.hd%4 == 0 && !p.typ.Narrow() && p.rows*p.width/4 <= int(caps.MaxTexels)
@@ -73,7 +78,7 @@ func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	}
 	lse := g.New("lse", gpu.F32, tokens, heads)
 	for _, s := range stretches(g, runs, width) {
-		dispatchAttention(g, attentionFwd, s, heads, hd, false, in, o, lse)
+		s.attention(g, s.attentionShader(g, attentionFwd, in, heads), heads, false, in, o, lse)
 	}
 	t.Push(o, func(do *gpu.Tensor) { attentionBackward(t, qkv, o, lse, do, heads, runs) }, qkv)
 	return o
@@ -83,34 +88,54 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 	g := t.G
 	dqkv, accumulate := t.Grad(qkv)
 	in, tokens, width := matrix(qkv)
-	hd := width / 3 / heads
 	din, up := dqkv.Reshape(tokens, width), do.Reshape(tokens, width/3)
 	delta := g.New("delta", gpu.F32, tokens, heads)
 	for _, s := range stretches(g, runs, width) {
-		dispatchAttention(g, attentionBwdQ, s, heads, hd, accumulate, in, o, lse, up, din, delta)
-		dispatchAttention(g, attentionBwdKV, s, heads, hd, accumulate, in, lse, up, delta, din)
+		s.attentionBackward(g, heads, accumulate, in, o, lse, up, din, delta)
 	}
 }
 
-// dispatchAttention runs a kernel over some sequences of packed tensors.
-func dispatchAttention(g *gpu.Graph, k *gpu.Kernel, s stretch, heads, hd int, accumulate bool, packed ...*gpu.Tensor) {
-	shader := g.Pick(k, attentionProblem{hd, 3 * heads * hd, s.rows, s.Length, packed[0].Type}).With("HD", uint32(hd))
-	rows, size := attentionRows(g.Caps(), k, s.Length, hd), 64
-	if tile, ok := shader.Spec["ROWS"]; ok {
-		rows, size = 8*int(tile), 1
-	} else {
-		shader = shader.With("ROWS", uint32(rows))
+// attentionBackward is the backward of some sequences, of which delta (T, H)
+// holds what one kernel leaves to the next.
+func (s stretch) attentionBackward(g *gpu.Graph, heads int, accumulate bool, qkv, o, lse, do, dqkv, delta *gpu.Tensor) {
+	sh := s.attentionShader(g, attentionBwdQ, qkv, heads)
+	if sh.Module == attentionOnce {
+		s.attention(g, sh, heads, accumulate, qkv, o, lse, do, dqkv)
+		return
+	}
+	s.attention(g, sh, heads, accumulate, qkv, o, lse, do, dqkv, delta)
+	s.attention(g, s.attentionShader(g, attentionBwdKV, qkv, heads), heads, accumulate, qkv, lse, do, delta, dqkv)
+}
+
+// attentionShader picks and specializes a kernel for some sequences of qkv.
+func (s stretch) attentionShader(g *gpu.Graph, k *gpu.Kernel, qkv *gpu.Tensor, heads int) gpu.Shader {
+	width := qkv.Dim(-1)
+	hd := width / 3 / heads
+	sh := g.Pick(k, attentionProblem{hd, width, s.rows, s.Length, qkv.Type}).With("HD", uint32(hd))
+	if _, ok := sh.Spec["ROWS"]; ok {
+		return sh
+	}
+	return sh.With("ROWS", uint32(attentionRows(g.Caps(), k, s.Length, hd)))
+}
+
+// attention runs a shader over some sequences of packed tensors. Its invocations
+// hold ROWS rows each, in the variants with shared memory a workgroup together
+// eight times that.
+func (s stretch) attention(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bool, packed ...*gpu.Tensor) {
+	rows, size := int(sh.Spec["ROWS"]), 64
+	if _, shared := sh.Spec["COLS"]; shared {
+		rows, size = 8*rows, 1
 	}
 	blocks := ceilDiv(s.Length, rows)
 	push := attentionPush{
 		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
-		Scale: float32(1 / math.Sqrt(float64(hd))), Accumulate: bit(accumulate),
+		Scale: float32(1 / math.Sqrt(float64(sh.Spec["HD"]))), Accumulate: bit(accumulate),
 	}
 	views := make([]*gpu.Tensor, len(packed))
 	for i, t := range packed {
 		views[i] = s.of(t)
 	}
-	g.Dispatch(shader, grid(g, s.Sequences*heads*blocks, size), push, views...)
+	g.Dispatch(sh, grid(g, s.Sequences*heads*blocks, size), push, views...)
 }
 
 // attentionRows is how many rows an invocation holds. On a CPU a load costs as

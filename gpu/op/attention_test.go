@@ -90,6 +90,7 @@ var attentionCases = []struct {
 	{"small recipe", 3, 32, []Run{{4, 65}, {5, 17}}, 1},
 	{"ViT-S/16 crops", 1, 64, []Run{{2, 197}, {3, 37}}, 1},
 	{"ViT-S/8 crop", 1, 12, []Run{{1, 785}}, 1},
+	{"ViT-S/14 crop", 1, 16, []Run{{1, 257}, {2, 50}}, 1},
 	{"odd heads", 3, 7, []Run{{2, 13}, {1, 5}}, 1},
 	{"two over", 1, 18, []Run{{1, 19}}, 1},
 	{"longest head", 1, 128, []Run{{1, 21}}, 1},
@@ -119,6 +120,68 @@ func TestAttention(t *testing.T) {
 					testAttention(t, attentionCaps(gputest.Open(t), kind), c.heads, c.hd, c.runs, c.large, accumulate)
 				})
 			}
+		}
+	}
+}
+
+// Every tile makes blocks of its own, among them those that no sequence here
+// fills and those that one sequence fills; rows are of quads that change places
+// and of an odd number of quads.
+func TestAttentionTiles(t *testing.T) {
+	kernels := []*gpu.Kernel{attentionFwd, attentionBwdQ, attentionBwdKV}
+	for i, tile := range attentionTiles {
+		heads, hd, runs := 1, 32, []Run{{1, 1}, {1, 16}, {2, 17}, {1, 31}, {1, 33}, {1, 40}, {1, 64}}
+		if i%2 == 1 {
+			heads, hd, runs = 2, 20, []Run{{2, 37}, {1, 65}, {1, 7}}
+		}
+		t.Run(fmt.Sprintf("%dx%d/hd=%d", tile.rows, tile.cols, hd), func(t *testing.T) {
+			for _, k := range kernels {
+				all := k.Variants
+				defer func() { k.Variants = all }()
+				k.Variants = nil
+				for _, v := range all {
+					if v.Spec["ROWS"] == uint32(tile.rows) && v.Spec["COLS"] == uint32(tile.cols) {
+						v.Fits = func(_ gpu.Caps, problem any) bool {
+							return v.Module != attentionOnce || tile.rows == tile.cols && problem.(attentionProblem).length <= 8*tile.rows
+						}
+						k.Variants = append(k.Variants, v)
+					}
+				}
+			}
+			testAttention(t, attentionCaps(gputest.Open(t), "shared memory"), heads, hd, runs, 1, false)
+		})
+	}
+}
+
+// The sequences of the published recipes go through shared memory on devices
+// with as much of it as the weakest GPUs have, 32 KiB, and those of 48.
+func TestAttentionChoice(t *testing.T) {
+	for _, c := range []struct {
+		length, hd, bytes int
+		fwd, bwd          string
+	}{
+		{197, 64, 32 << 10, "attention_fwd_shared 5x5", "attention_bwd_q_shared 4x3, attention_bwd_kv_shared 4x3"},
+		{197, 64, 48 << 10, "attention_fwd_shared 5x5", "attention_bwd_q_shared 5x5, attention_bwd_kv_shared 5x5"},
+		{37, 64, 48 << 10, "attention_fwd_shared 5x5", "attention_bwd_once_shared 5x5"},
+		{65, 32, 32 << 10, "attention_fwd_shared 5x5", "attention_bwd_q_shared 5x5, attention_bwd_kv_shared 5x5"},
+		{17, 32, 32 << 10, "attention_fwd_shared 3x3", "attention_bwd_once_shared 3x3"},
+		{257, 64, 64 << 10, "attention_fwd_shared 5x5", "attention_bwd_q_shared 5x5, attention_bwd_kv_shared 5x5"},
+		{197, 63, 64 << 10, "attention_fwd_odd 1x0", "attention_bwd_q_odd 1x0, attention_bwd_kv_odd 1x0"},
+	} {
+		caps := gpu.MinimalCaps
+		caps.Features, caps.SubgroupSize, caps.SharedBytes = gpu.SharedMemory, 32, uint32(c.bytes)
+		g := gpu.NewGraph(caps)
+		s, qkv := stretch{Run: Run{1, c.length}, rows: c.length}, g.New("qkv", gpu.F32, c.length, 3*c.hd)
+		name := func(k *gpu.Kernel) string {
+			sh := s.attentionShader(g, k, qkv, 1)
+			return fmt.Sprintf("%s %dx%d", sh.Module, sh.Spec["ROWS"], sh.Spec["COLS"])
+		}
+		fwd, bwd := name(attentionFwd), name(attentionBwdQ)
+		if s.attentionShader(g, attentionBwdQ, qkv, 1).Module != attentionOnce {
+			bwd += ", " + name(attentionBwdKV)
+		}
+		if fwd != c.fwd || bwd != c.bwd {
+			t.Errorf("%d tokens, head of %d, %d bytes: %s; %s: want %s; %s", c.length, c.hd, c.bytes, fwd, bwd, c.fwd, c.bwd)
 		}
 	}
 }

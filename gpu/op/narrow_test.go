@@ -150,20 +150,8 @@ func TestNarrowTensors(t *testing.T) {
 			tape.Backward(y, w.Input("dy", gputest.Round(w.typ, gputest.Normal(3, rows*width)), rows, width))
 			return []*gpu.Tensor{kept, df}
 		},
-		"attention": func(w *twin) []*gpu.Tensor {
-			qkv, o, lse := w.in(1, rows, 3*width), w.out(rows, width), w.Output("lse", gpu.F32, rows, 3)
-			runs := []Run{{2, 20}, {3, 10}}
-			for _, s := range stretches(w.Graph, runs, 3*width) {
-				dispatchAttention(w.Graph, attentionFwd, s, 3, 32, false, qkv, o, lse)
-			}
-			dqkv, delta := w.out(rows, 3*width), w.Output("delta", gpu.F32, rows, 3)
-			given, do := w.in(2, rows, width), w.in(3, rows, width)
-			for _, s := range stretches(w.Graph, runs, 3*width) {
-				dispatchAttention(w.Graph, attentionBwdQ, s, 3, 32, false, qkv, given, lse, do, dqkv, delta)
-				dispatchAttention(w.Graph, attentionBwdKV, s, 3, 32, false, qkv, lse, do, delta, dqkv)
-			}
-			return []*gpu.Tensor{o, lse, dqkv, delta}
-		},
+		"attention":                    narrowAttention("registers"),
+		"attention from shared memory": narrowAttention("shared memory"),
 	} {
 		for typeName, typ := range narrowTypes {
 			t.Run(fmt.Sprint(name, "/", typeName), func(t *testing.T) {
@@ -186,5 +174,23 @@ func TestNarrowTensors(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// narrowAttention records attention on the kind of device that attentionCaps
+// knows, of sequences that are one block and others.
+func narrowAttention(kind string) func(w *twin) []*gpu.Tensor {
+	return func(w *twin) []*gpu.Tensor {
+		const rows, width, heads = 106, 96, 3
+		runs := []Run{{2, 20}, {1, 66}}
+		w.Graph = gpu.NewGraph(attentionCaps(w.Dev, kind))
+		qkv, o, lse := w.in(1, rows, 3*width), w.out(rows, width), w.Output("lse", gpu.F32, rows, heads)
+		dqkv, delta := w.out(rows, 3*width), w.InOut("delta", make([]float32, rows*heads), rows, heads)
+		given, do := w.in(2, rows, width), w.in(3, rows, width)
+		for _, s := range stretches(w.Graph, runs, 3*width) {
+			s.attention(w.Graph, s.attentionShader(w.Graph, attentionFwd, qkv, heads), heads, false, qkv, o, lse)
+			s.attentionBackward(w.Graph, heads, false, qkv, given, lse, do, dqkv, delta)
+		}
+		return []*gpu.Tensor{o, lse, dqkv, delta}
 	}
 }

@@ -34,7 +34,7 @@ func TestConcat(t *testing.T) {
 				k.Near(kept, gputest.Float64(append(values, make([]float32, c.width)...)), gputest.Eps(0))
 				at := 0
 				for i, dx := range dxs {
-					k.Near(dx, plus(want[i], gputest.Float64(dy[at:at+dx.Len()])), gputest.EpsOf(1, 4))
+					k.Near(dx, plus(want[i], gputest.Float64(dy[at:at+dx.Len()])), gputest.Eps(1))
 					at += dx.Len()
 				}
 			})

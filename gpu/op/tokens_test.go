@@ -61,9 +61,9 @@ func TestAddTokens(t *testing.T) {
 				tape.Backward(x, k.Input("dx", dx, x.Shape...))
 				k.Run()
 
-				k.Near(kept, ref.Tokens(gputest.Float64(patches0), gputest.Float64(cls0), wide, lengths(c.runs)), gputest.EpsOf(1, 4))
+				k.Near(kept, ref.Tokens(gputest.Float64(patches0), gputest.Float64(cls0), wide, lengths(c.runs)), gputest.Eps(1))
 				wantPatches, wantCls, each := ref.TokensBackward(gputest.Float64(dx), c.width, lengths(c.runs))
-				k.Near(dpatches, plus(oldPatches, wantPatches), gputest.EpsOf(1, 4))
+				k.Near(dpatches, plus(oldPatches, wantPatches), gputest.Eps(1))
 				n := float64(Sequences(c.runs))
 				k.Near(dcls, plus(oldCls, wantCls), gputest.EpsOf(n, 4*math.Sqrt(n)))
 				for i, r := range c.runs {
@@ -115,7 +115,7 @@ func TestCls(t *testing.T) {
 				tape.Backward(y, k.Input("dy", dy, y.Shape...))
 				k.Run()
 				k.Near(kept, ref.Cls(gputest.Float64(x0), c.width, lengths(c.runs)), gputest.Eps(0))
-				k.Near(dx, plus(before, ref.ClsBackward(gputest.Float64(dy), c.width, lengths(c.runs))), gputest.EpsOf(1, 4))
+				k.Near(dx, plus(before, ref.ClsBackward(gputest.Float64(dy), c.width, lengths(c.runs))), gputest.Eps(1))
 			})
 		}
 	}

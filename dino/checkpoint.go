@@ -170,9 +170,6 @@ func (c *Checkpoint) Check(wants []Want) error {
 	return nil
 }
 
-// Reader returns a reader over a tensor's bytes, little-endian float32.
-func (c *Checkpoint) Reader(name string) (*io.SectionReader, error) { return c.file.Reader(name) }
-
 // ReadF32 fills dst with a tensor.
 func (c *Checkpoint) ReadF32(name string, dst []float32) error {
 	if err := safetensors.Read(c.file, name, dst); err != nil {

@@ -88,10 +88,6 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	if err := ck.ReadF32("center", center); err != nil || !slices.Equal(center, []float32{1, 2, 0.5}) {
 		t.Error(center, err)
 	}
-	r, err := ck.Reader("student.w")
-	if err != nil || r.Size() != 4*4*5000 {
-		t.Error(r, err)
-	}
 
 	// The next latest checkpoint leaves the numbered one alone.
 	s.Step++

@@ -15,8 +15,8 @@ func (s sizes) loss() operation {
 	student, teacher := s.crops*s.OutDim, 2*s.BatchSize*s.OutDim
 	return operation{"loss and its gradient", fmt.Sprintf("(%d, %d), (%d, %d)", s.crops, s.OutDim, 2*s.BatchSize, s.OutDim), 0,
 		traffic(student, teacher, s.OutDim, student), work{}, func(r *recorder) {
-			op.DINOLoss(r.g, r.input(s.crops, s.OutDim), r.input(2*s.BatchSize, s.OutDim), r.input(s.OutDim),
-				r.params(s.Config), r.zeros(6), false)
+			op.DINOLoss(r.tape, r.input(s.crops, s.OutDim), r.input(2*s.BatchSize, s.OutDim), r.input(s.OutDim),
+				r.params(s.Config), r.zeros(8), false)
 		}}
 }
 
@@ -68,7 +68,7 @@ func (s sizes) gradientNorm() operation {
 	params, n := elements(s.Config)
 	return operation{"gradient norm", fmt.Sprintf("%d weights", n), 0, traffic(n), work{}, func(r *recorder) {
 		if o := s.optimizer(r, op.SGD, params); o != nil {
-			o.Check(r.g, r.params(s.Config), r.zeros(6), r.zeros(1))
+			o.Check(r.g, r.params(s.Config), r.zeros(8), r.zeros(op.StatusWords), nil)
 		}
 	}}
 }
@@ -86,7 +86,7 @@ func (s sizes) updates() []operation {
 	}{{op.AdamW, "AdamW", 5, 4}, {op.SGD, "SGD", 4, 3}, {op.LARS, "LARS", 6, 3}} {
 		list = append(list, operation{u.name + " + teacher", fmt.Sprintf("%d weights", n), 0, traffic(u.read*n, u.sent*n), work{}, func(r *recorder) {
 			if o := s.optimizer(r, u.rule, params); o != nil {
-				o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(1))
+				o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(op.StatusWords))
 			}
 		}})
 	}

@@ -118,6 +118,9 @@ func readState(metadata map[string]string) (State, error) {
 	if err := s.Config.MergeYAML([]byte(metadata["config"])); err != nil {
 		return State{}, err
 	}
+	if s.Config.Precision == AutoPrecision { // written before there was another
+		s.Config.Precision = FP32
+	}
 	if err := s.Config.Validate(); err != nil {
 		return State{}, err
 	}

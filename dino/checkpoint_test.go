@@ -16,6 +16,7 @@ import (
 
 func testState() State {
 	c := DefaultConfig()
+	c.Precision = FP32
 	c.Seed, c.Data = 9, "images"
 	s := State{Step: 12, Epoch: 3, Images: 8, Data: 40, Seed: 9, Config: c}
 	s.Means.Add(0.1, 0.2, 0.3, 0.4, 1.0/3)

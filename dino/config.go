@@ -52,6 +52,7 @@ type Config struct {
 
 	// Optimization.
 	Optimizer       string
+	Precision       string
 	UseFP16         bool
 	BatchSize       int
 	Accumulate      int

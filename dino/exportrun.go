@@ -57,6 +57,10 @@ func writeReference(w io.Writer, ck *Checkpoint) error {
 	center := op.Param{Name: "center", Shape: []int{1, s.Config.OutDim}}
 	d, err = stateDict("", ck.entries("", []op.Param{center}))
 	add("dino_loss", d, err)
+	if s.Config.Precision == FP16 {
+		d, err = ck.gradScaler()
+		add("fp16_scaler", d, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -93,6 +97,11 @@ func (c *Checkpoint) optimizer(trained []op.Param) (*pth.Dict, error) {
 	}
 	schedule := NewSchedule(s.Config, sampler.Steps())
 	all, last := s.updates(schedule)
+	scale, err := c.scale()
+	if err != nil {
+		return nil, err
+	}
+	all, last = all-int(scale.Skipped), last-int(scale.SkippedLast)
 	step := max(s.Step-1, 0)
 	states, groups := &pth.Dict{}, &pth.List{}
 	number := 0
@@ -124,6 +133,19 @@ func (c *Checkpoint) optimizer(trained []op.Param) (*pth.Dict, error) {
 	}
 	d := &pth.Dict{}
 	return d, errors.Join(d.Set("state", states), d.Set("param_groups", groups))
+}
+
+// gradScaler is the state dict of PyTorch's GradScaler.
+func (c *Checkpoint) gradScaler() (*pth.Dict, error) {
+	scale, err := c.scale()
+	d := &pth.Dict{}
+	for _, item := range []pth.Item{
+		{Key: "scale", Value: float64(scale.Scale)}, {Key: "growth_factor", Value: 2.0}, {Key: "backoff_factor", Value: 0.5},
+		{Key: "growth_interval", Value: 2000}, {Key: "_growth_tracker", Value: int(scale.Good)},
+	} {
+		err = errors.Join(err, d.Set(item.Key, item.Value))
+	}
+	return d, err
 }
 
 // moments is a parameter's state after so many updates.
@@ -169,6 +191,7 @@ func (c Config) group(lr, decay float64) (*pth.Dict, error) {
 // namespace are the settings as the arguments of the reference's trainer; one
 // process takes the batches that are here one step's.
 func (c Config) namespace() (*pth.Object, error) {
+	c.UseFP16 = c.Precision == FP16
 	o := &pth.Object{Class: pth.Namespace}
 	var errs []error
 	for _, f := range Flags {

@@ -112,8 +112,10 @@ var Flags = []Flag{
 
 	{Name: "optimizer", Group: groupOptim, Default: "adamw", Reference: "optimizer",
 		Usage: "adamw, or for ConvNets sgd or lars, with momentum 0.9", field: func(c *Config) any { return &c.Optimizer }},
+	{Name: "precision", Group: groupOptim, Default: AutoPrecision,
+		Usage: "what matrix products and attention compute in: fp32, bf16, fp16 with a dynamic loss scale, or auto, which is one of 16 bits on GPUs with matrix units for it; weights and sums are fp32 in all", field: func(c *Config) any { return &c.Precision }},
 	{Name: "use-fp16", Group: groupOptim, Default: "false", Reference: "use_fp16",
-		Usage: "compute in half precision: only false is offered, all is float32", field: func(c *Config) any { return &c.UseFP16 }},
+		Usage: "the reference's name of --precision fp16", field: func(c *Config) any { return &c.UseFP16 }},
 	{Name: "batch-size", Group: groupOptim, Default: "64", Reference: "batch_size_per_gpu",
 		Usage: "images on the device at a time", field: func(c *Config) any { return &c.BatchSize }},
 	{Name: "accumulate", Group: groupOptim, Default: "1",

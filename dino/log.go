@@ -29,6 +29,11 @@ type LogEntry struct {
 	ImagesPerSecond Number  `json:"images_per_s"`
 	Memory          int64   `json:"memory"`  // device memory in bytes
 	Skipped         int     `json:"skipped"` // unreadable images met since the run was started or resumed
+
+	// With --precision fp16: the next step's loss scale, and the updates skipped
+	// so far because gradients overflowed.
+	LossScale Number `json:"loss_scale,omitempty"`
+	Overflows int    `json:"overflows,omitempty"`
 }
 
 // Number is a float64 that is written as null where JSON has no number for it.

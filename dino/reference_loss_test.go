@@ -27,13 +27,14 @@ func TestReferenceLoss(t *testing.T) {
 				CenterMomentum:     float32(config.CenterMomentum),
 				CenterMomentumRest: float32(1 - config.CenterMomentum),
 				LossScale:          float32(1 / float64((2*crops-2)*batch)),
+				GradientScale:      float32(1 / float64((2*crops-2)*batch)),
 			}), paramWords)
 			logits := c.Input("teacher", f.F32(t, "teacher_out"), teacher.Shape...)
 			center := c.InOut("center", f.F32(t, "center_before"), teacher.Shape[1])
 			metrics := c.InOut("metrics", make([]float32, metricWords), metricWords)
 			status := c.InputU32("status", []uint32{0}, 1)
 
-			dstudent := op.DINOLoss(c.Graph, c.Input("student", f.F32(t, "student_out"), student.Shape...),
+			dstudent := op.DINOLoss(op.NewTape(c.Graph), c.Input("student", f.F32(t, "student_out"), student.Shape...),
 				logits, center, params, metrics, false)
 			gradient := c.Keep(dstudent)
 			sum := c.Graph.New("sum", center.Type, center.Shape...)

@@ -66,10 +66,10 @@ func (p optimProblem) run(t *testing.T, rule op.Rule, multiplier float64, c opti
 	optimizer := op.NewOptimizer(store, layout, rule, roles)
 	params := store.New("params", gpu.U32, paramWords)
 	metrics := store.New("metrics", gpu.F32, metricWords)
-	status := store.New("status", gpu.U32, 1)
+	status := store.New("status", gpu.U32, op.StatusWords)
 
 	g := gpu.NewGraph(dev.Caps())
-	norms := optimizer.Check(g, params, metrics, status)
+	norms := optimizer.Check(g, params, metrics, status, nil)
 	optimizer.Update(g, params, norms, status)
 	must(store.Allocate(dev))
 	defer store.Close()
@@ -88,7 +88,7 @@ func (p optimProblem) run(t *testing.T, rule op.Rule, multiplier float64, c opti
 		step := op.StepParams{
 			LR: float32(multiplier * p.lr[i]), WeightDecay: float32(p.wd[i]), TeacherMomentum: 1,
 			Beta1: float32(c.beta1), Beta2: float32(c.Betas[1]), Beta1Rest: float32(1 - c.beta1), Beta2Rest: float32(1 - c.Betas[1]),
-			Eps: float32(c.Eps), Bias1: adamBias(c.beta1, i+1), Bias2: adamBias(c.Betas[1], i+1),
+			Eps: float32(c.Eps), GradientUnscale: 1, Bias1: adamBias(c.beta1, i+1), Bias2: adamBias(c.Betas[1], i+1),
 			Bias1Last: adamBias(c.beta1, late), Bias2Last: adamBias(c.Betas[1], late),
 		}
 		if i+1 < p.lateFirst {

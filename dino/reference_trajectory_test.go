@@ -76,6 +76,7 @@ func (r trajectory) file(t *testing.T, name string) *reference.File {
 func (r trajectory) config(t *testing.T, name string, accumulate int) Config {
 	t.Helper()
 	v, c := r.Variants[name], DefaultConfig()
+	c.Precision = FP32
 	c.PatchSize, c.Dim, c.Depth, c.Heads, c.DropPathRate = r.Patch, r.Dim, r.Depth, r.Heads, 0
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber = r.Img, r.LocalImg, r.Local
 	c.OutDim, c.NormLastLayer, c.HeadHiddenDim, c.HeadBottleneckDim = r.Out, v.NormLastLayer, r.Hidden, r.Bottleneck

@@ -55,6 +55,7 @@ func pictureSet(s camera) *data.Set {
 // runSettings are a run of two epochs of five steps that takes a moment.
 func runSettings(t *testing.T) Config {
 	c := DefaultConfig()
+	c.Precision = FP32
 	c.Dim, c.Depth, c.Heads, c.PatchSize, c.DropPathRate = 16, 2, 2, 8, 0
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber = 16, 8, 2
 	c.OutDim, c.HeadHiddenDim, c.HeadBottleneckDim = 32, 24, 16
@@ -202,6 +203,8 @@ func TestResumeExactly(t *testing.T) {
 		"free":       func(c *Config) { c.NormLastLayer, c.FreezeLastLayer = false, 0 },
 		"sgd":        func(c *Config) { c.Optimizer, c.NormLastLayer = "sgd", false },
 		"lars":       func(c *Config) { c.Optimizer, c.LR = "lars", 5 },
+		"fp16":       func(c *Config) { c.UseFP16, c.Precision = true, AutoPrecision }, // begins with updates that are skipped
+		"bf16":       func(c *Config) { c.Precision, c.DropPathRate = BF16, 0.5 },
 		"resnet":     func(c *Config) { convNet(c); c.BatchSize, c.Accumulate = 2, 2 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -127,6 +127,7 @@ func (s Schedule) Epoch(i int) int { return i / s.EpochSteps }
 // is formed in float64 and rounded once.
 func (s Schedule) Params(i int) op.StepParams {
 	c, epoch, momentum := s.config, s.Epoch(i), s.Momentum.At(i)
+	updates := s.Updates.All + i + 1 - s.Updates.Step
 	p := op.StepParams{
 		LR:                  float32(s.LR.At(i)),
 		WeightDecay:         float32(s.WeightDecay.At(i)),
@@ -143,9 +144,12 @@ func (s Schedule) Params(i int) op.StepParams {
 		Beta1Rest:           1 - adamBeta1,
 		Beta2Rest:           1 - adamBeta2,
 		Eps:                 adamEps,
-		Bias1:               adamBias(adamBeta1, s.Updates.All+i+1-s.Updates.Step),
-		Bias2:               adamBias(adamBeta2, s.Updates.All+i+1-s.Updates.Step),
+		Bias1:               adamBias(adamBeta1, updates),
+		Bias2:               adamBias(adamBeta2, updates),
 		LossScale:           float32(1 / (float64(c.Pairs()) * float64(c.GlobalBatch()))),
+		GradientScale:       float32(1 / (float64(c.Pairs()) * float64(c.GlobalBatch()))),
+		GradientUnscale:     1,
+		Updates:             uint32(updates),
 		SeedLo:              uint32(c.Seed),
 		SeedHi:              uint32(c.Seed >> 32),
 		Epoch:               uint32(epoch),
@@ -154,6 +158,7 @@ func (s Schedule) Params(i int) op.StepParams {
 	// A frozen layer takes no part in a step, so its own count starts later.
 	// While it is frozen the corrections are not used, but they stay finite.
 	last := max(s.Updates.LastLayer+i+1-max(s.Updates.Step, s.FrozenSteps), 1)
+	p.UpdatesLast = uint32(last)
 	p.Bias1Last, p.Bias2Last = adamBias(adamBeta1, last), adamBias(adamBeta2, last)
 	if i < s.FrozenSteps {
 		p.FreezeLast = 1

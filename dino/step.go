@@ -10,8 +10,13 @@ import (
 // overwrites gradients and sums, the others add to them, the last one updates.
 func (s *Step) record(g *gpu.Graph, first, last bool) {
 	params := s.scalars
+	if s.scaler != nil {
+		params = op.BeginScaled(g, params, s.scaler)
+	}
 	t := op.NewTape(g)
+	t.Type = s.typ
 	s.leaves(t, !first)
+	s.readCopies(t)
 	if first {
 		s.statistics.Begin(g) // batch norm's, which both networks move
 	}
@@ -34,7 +39,7 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	endStudent()
 
 	// loss = (H(t1, s2) + H(t2, s1) + …)/pairs; loss.backward()
-	dlogits := op.DINOLoss(g, logits, targets, s.center, params, s.metrics, !first)
+	dlogits := op.DINOLoss(t, logits, targets, s.center, params, s.metrics, !first)
 	t.Backward(logits, dlogits)
 	op.ColSum(g, s.centerSum, targets, 1, !first)
 	if !last {
@@ -42,7 +47,7 @@ func (s *Step) record(g *gpu.Graph, first, last bool) {
 	}
 
 	// update(gs); gt.params = l*gt.params + (1-l)*gs.params
-	norms := s.optimizer.Check(g, params, s.metrics, s.status)
+	norms := s.optimizer.Check(g, params, s.metrics, s.status, s.scaler)
 	s.optimizer.Update(g, params, norms, s.status)
 	s.statistics.Commit(g, s.status)
 

@@ -82,7 +82,7 @@ func NewTrainer(ctx context.Context, c Config, dev *gpu.Device, set *data.Set, o
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Trainer{config: c, dev: dev, set: set, observer: o, badStep: -1, written: -1, skipped: map[string]bool{}}
+	t := &Trainer{config: c.Precise(dev.Caps()), dev: dev, set: set, observer: o, badStep: -1, written: -1, skipped: map[string]bool{}}
 	for _, err := range set.Skipped {
 		t.skipped[err.Error()] = true // named by who opened the set
 	}
@@ -424,6 +424,11 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 		e.KNN = &knn
 		t.rate.pause()
 	}
+	scaler, err := t.step.scale()
+	if err != nil {
+		return fmt.Errorf("loss scale: %w", err)
+	}
+	e.LossScale, e.Overflows = Number(scaler.Scale), int(scaler.Skipped)
 	e.Memory = t.dev.PeakMemory()
 	e.Skipped = len(t.skipped)
 	t.observer.Epoch(e, means.Health(lnK).Diagnosis())

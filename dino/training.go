@@ -38,8 +38,11 @@ type Step struct {
 
 	store                                      *gpu.Store
 	student, gradient, teacher                 *op.Bank
-	moments                                    []*op.Bank  // as momentNames has them
-	statistics                                 *op.Buffers // of both networks
+	moments                                    []*op.Bank          // as momentNames has them
+	statistics                                 *op.Buffers         // of both networks
+	typ                                        gpu.Type            // of what products read
+	copies                                     map[string]*op.Bank // of the networks' weights, in typ; empty for float32
+	scaler                                     *gpu.Tensor         // of the loss, nil but for float16
 	center, centerSum, metrics, status, report *gpu.Tensor
 	scalars                                    *gpu.Tensor // StepParams
 	optimizer                                  *op.Optimizer
@@ -74,10 +77,17 @@ func NewStep(c Config, caps gpu.Caps, store *gpu.Store, crops Crops) (*Step, err
 	if len(s.moments) > 1 {
 		roles.Moment2 = s.moments[1]
 	}
+	if s.typ = c.elements(caps); s.typ.Narrow() {
+		roles.WeightCopy, roles.TeacherCopy = layout.NewBankOf(s.typ, store, "student.copy"), layout.NewBankOf(s.typ, store, "teacher.copy")
+		s.copies = map[string]*op.Bank{studentPrefix: roles.WeightCopy, teacherPrefix: roles.TeacherCopy}
+	}
+	if s.typ == gpu.F16 {
+		s.scaler = store.New("scaler", gpu.F32, scalerWords)
+	}
 	s.optimizer = op.NewOptimizer(store, layout, op.Rule(c.Optimizer), roles)
 	s.center = store.New("center", gpu.F32, c.OutDim)
 	s.centerSum = store.New("center.sum", gpu.F32, c.OutDim)
-	s.status = store.New("status", gpu.U32, 1)
+	s.status = store.New("status", gpu.U32, op.StatusWords)
 	s.metrics = store.New("metrics", gpu.U32, metricWords)
 	s.report = store.Host("report", gpu.U32, metricWords)
 	s.scalars = store.Input("params", gpu.U32, paramWords)
@@ -145,13 +155,17 @@ func (s *Step) weights(network string) op.Weights { return s.find(network, s.sta
 func (s *Step) kept(network string) op.Weights { return s.find(network, s.statistics.Kept) }
 
 func (s *Step) find(network string, statistic op.Weights) op.Weights {
-	bank := map[string]*op.Bank{studentPrefix: s.student, teacherPrefix: s.teacher}[network]
+	bank := s.bank(network)
 	return func(name string) *gpu.Tensor {
 		if w := bank.Tensor(name); w != nil {
 			return w
 		}
 		return statistic(network + name)
 	}
+}
+
+func (s *Step) bank(network string) *op.Bank {
+	return map[string]*op.Bank{studentPrefix: s.student, teacherPrefix: s.teacher}[network]
 }
 
 // Graphs are the step's recordings, to be compiled in this order.
@@ -163,6 +177,15 @@ func (s *Step) Start(programs []*gpu.Program) error {
 	s.programs = programs
 	if err := s.optimizer.Upload(s.store); err != nil {
 		return err
+	}
+	if s.scaler != nil {
+		bytes, err := gpu.Encode(op.FirstScaler)
+		if err == nil {
+			err = s.store.Write(s.scaler, bytes)
+		}
+		if err != nil {
+			return fmt.Errorf("loss scale: %w", err)
+		}
 	}
 	return s.begin(func(p op.Param) ([]float32, error) { return p.Values(s.config.Seed), nil })
 }
@@ -180,7 +203,7 @@ func (s *Step) begin(values func(op.Param) ([]float32, error)) error {
 			}
 		}
 	}
-	return nil
+	return s.refresh()
 }
 
 // stateTensor is a tensor of the state with its name in a checkpoint.
@@ -192,6 +215,9 @@ type stateTensor struct {
 // state lists the tensors that a checkpoint holds.
 func (s *Step) state() []stateTensor {
 	list := []stateTensor{{"center", s.center}}
+	if s.scaler != nil {
+		list = append(list, stateTensor{"scaler", s.scaler})
+	}
 	add := func(prefix string, find op.Weights) {
 		for _, p := range s.params {
 			if w := find(p.Name); w != nil {
@@ -266,7 +292,7 @@ func (s *Step) Load(ck *Checkpoint) error {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	return nil
+	return s.refresh()
 }
 
 // Acquire waits until the memory of a slot is free. The caller fills what
@@ -307,7 +333,7 @@ func (s *Step) Report(slot int) op.Metrics {
 	f := func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(bytes[4*i:])) }
 	return op.Metrics{
 		Loss: f(0), Entropy: f(1), KL: f(2), GradNorm: f(3), GradNormMax: f(4),
-		Status: binary.LittleEndian.Uint32(bytes[20:]),
+		Status: binary.LittleEndian.Uint32(bytes[20:]), LossScale: f(6), Skipped: binary.LittleEndian.Uint32(bytes[28:]),
 	}
 }
 

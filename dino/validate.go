@@ -164,10 +164,30 @@ func (v *validator) side(name string, size int) {
 	v.require(size >= max(v.config.PatchSize, 1), name, "must be at least the --patch-size %d", v.config.PatchSize)
 }
 
+func (v *validator) precision() {
+	c := v.config
+	known := slices.Contains(Precisions(), c.Precision)
+	v.require(known, "precision", "unknown; use one of %s", strings.Join(Precisions(), ", "))
+	if !known {
+		return
+	}
+	v.require(!c.UseFP16 || c.Precision == AutoPrecision || c.Precision == FP16, "use-fp16", "--precision is %s; give one of the two", c.Precision)
+	narrow := ""
+	switch {
+	case c.UseFP16:
+		narrow = "use-fp16"
+	case c.Precision == FP16 || c.Precision == BF16:
+		narrow = "precision"
+	}
+	if err := c.onlyFP32(); narrow != "" && err != nil {
+		v.require(false, narrow, "%v", err)
+	}
+}
+
 func (v *validator) optimization() {
 	c := v.config
 	v.require(slices.Contains(Optimizers(), c.Optimizer), "optimizer", "unknown; use one of %s", strings.Join(Optimizers(), ", "))
-	v.require(!c.UseFP16, "use-fp16", "only false is offered: all is computed in float32")
+	v.precision()
 	for _, name := range []string{"batch-size", "accumulate", "epochs"} {
 		v.atLeast(name, 1)
 	}

@@ -3,7 +3,7 @@
 // teacher rows q_0, q_1 and student rows p_v, with w_v = sum of q_iq over iq != v
 // and n_v the number of these,
 //   term = - sum_v sum_k w_v,k ln p_v,k
-//   dstudent_v = loss_scale / student_temp (n_v p_v - w_v).
+//   dstudent_v = gradient_scale / student_temp (n_v p_v - w_v).
 // A workgroup has a chunk of the columns of one image and goes through the crops,
 // so that q is computed once for all of them.
 // teacher0, teacher1, student, dstudent (rows, width): the image's rows stand at
@@ -47,7 +47,7 @@ void main() {
     vec4 s1 = stats[first_stat + batch];
     float teacher_inverse = 1 / params.teacher_temp;
     float student_inverse = 1 / params.student_temp;
-    float scale = params.loss_scale * student_inverse;
+    float scale = params.gradient_scale * student_inverse;
 
     vec4 term = vec4(0);
     for (uint q = chunk * chunk_quads + lane(); q < end; q += LANES) {

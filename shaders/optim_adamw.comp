@@ -6,13 +6,16 @@
 //   p -= lr / bias1 · m / (sqrt(v) / sqrt(bias2) + eps),
 //   t = momentum t + (1 - momentum) p.
 // A workgroup has a block. Nothing changes where status[0] is set; a frozen
-// tensor moves its average alone.
+// tensor moves its average alone, and so do all where status[1] is set. COPIES:
+// what products read of weight and teacher is written too, in its own type.
 // weight, gradient, moment1, moment2, teacher (bank); blocks (count) as optim.glsl
 // says; norms (segments, 2) = (norm, clip).
 #extension GL_GOOGLE_include_directive : require
+#define VEC 4
 #include "common.glsl"
 #include "lanes.glsl"
 #include "optim.glsl"
+#include "stored.glsl"
 
 layout(push_constant) uniform Push { uint count; };
 layout(std430, set = 0, binding = 0) buffer Weight { vec4 weight[]; };
@@ -25,6 +28,9 @@ layout(std430, set = 0, binding = 6) readonly buffer Norms { vec2 norms[]; };
 #define STEP_PARAMS_BINDING 7
 #include "stepparams.glsl"
 layout(std430, set = 0, binding = 8) readonly buffer Status { uint status[]; };
+layout(constant_id = 2) const bool COPIES = false;
+OUTPUT(9, weightCopy);
+OUTPUT(10, teacherCopy);
 
 void main() {
     uint index = groupIndex();
@@ -33,7 +39,7 @@ void main() {
     }
     Block block = blocks[index];
     bool last = (block.flags & LAST_LAYER) != 0;
-    bool trained = (block.flags & FROZEN) == 0 && !(last && params.freeze_last != 0);
+    bool trained = (block.flags & FROZEN) == 0 && !(last && params.freeze_last != 0) && status[1] == 0;
     float lr = (block.flags & BACKBONE) != 0 ? params.lr * params.backbone_rate : params.lr;
     float keep = (block.flags & DECAY) != 0 ? 1 - lr * params.weight_decay : 1;
     float clip = norms[block.segment].y;
@@ -52,6 +58,11 @@ void main() {
             moment2[q] = v;
             weight[q] = p;
         }
-        teacher[q] = params.teacher_momentum * teacher[q] + params.teacher_momentum_rest * p;
+        vec4 average = params.teacher_momentum * teacher[q] + params.teacher_momentum_rest * p;
+        teacher[q] = average;
+        if (COPIES) {
+            STORE(weightCopy, q, p)
+            STORE(teacherCopy, q, average)
+        }
     }
 }

@@ -1,8 +1,9 @@
 #version 450
 // Second stage of the gradient norms, a workgroup a tensor:
-//   norm = sqrt(sum of its blocks' squares),
-//   clip = min(1, clip_grad / (norm + 1e-6)), or 1 where clip_grad = 0,
-// the factor that the reference's clip_gradients applies, tensor by tensor.
+//   norm = sqrt(sum of its blocks' squares) gradient_unscale,
+//   clip = min(1, clip_grad / (norm + 1e-6)) gradient_unscale, or gradient_unscale
+// where clip_grad = 0: the factor that the reference's clip_gradients applies,
+// tensor by tensor, and what undoes the loss scale.
 // squares (blocks); segments (count); norms (count, 2) = (norm, clip).
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
@@ -26,9 +27,9 @@ void main() {
     for (uint i = lane(); i < segment.blocks; i += LANES) {
         sum += squares[segment.first + i];
     }
-    float norm = sqrt(laneSum(sum));
+    float norm = sqrt(laneSum(sum)) * params.gradient_unscale;
     if (lane() == 0) {
         float clip = params.clip_grad > 0 ? min(1, params.clip_grad / (norm + 1e-6)) : 1;
-        norms[index] = vec2(norm, clip);
+        norms[index] = vec2(norm, clip * params.gradient_unscale);
     }
 }

@@ -7,13 +7,16 @@
 // The moments begin as zeros, so that the first one is the first gradient. SGD's
 // rate is 1; with ADAPT it is the tensor's own, for those that are decayed. A
 // workgroup has a block. Nothing changes where status[0] is set; a frozen tensor
-// moves its average alone.
+// moves its average alone, and so do all where status[1] is set. COPIES: as in
+// optim_adamw.
 // weight, gradient, moment, teacher (bank); blocks (count) as optim.glsl says;
 // norms (segments, 2) = (norm, clip); rates (segments).
 #extension GL_GOOGLE_include_directive : require
+#define VEC 4
 #include "common.glsl"
 #include "lanes.glsl"
 #include "optim.glsl"
+#include "stored.glsl"
 
 layout(constant_id = 1) const bool ADAPT = false;
 layout(push_constant) uniform Push { uint count; };
@@ -27,6 +30,9 @@ layout(std430, set = 0, binding = 6) readonly buffer Rates { float rates[]; };
 #define STEP_PARAMS_BINDING 7
 #include "stepparams.glsl"
 layout(std430, set = 0, binding = 8) readonly buffer Status { uint status[]; };
+layout(constant_id = 2) const bool COPIES = false;
+OUTPUT(9, weightCopy);
+OUTPUT(10, teacherCopy);
 
 void main() {
     uint index = groupIndex();
@@ -35,7 +41,7 @@ void main() {
     }
     Block block = blocks[index];
     bool frozen = (block.flags & LAST_LAYER) != 0 && params.freeze_last != 0;
-    bool trained = (block.flags & FROZEN) == 0 && !frozen;
+    bool trained = (block.flags & FROZEN) == 0 && !frozen && status[1] == 0;
     float lr = (block.flags & BACKBONE) != 0 ? params.lr * params.backbone_rate : params.lr;
     bool decayed = (block.flags & DECAY) != 0;
     float decay = decayed ? params.weight_decay : 0;
@@ -52,6 +58,11 @@ void main() {
             moment[q] = m;
             weight[q] = p;
         }
-        teacher[q] = params.teacher_momentum * teacher[q] + params.teacher_momentum_rest * p;
+        vec4 average = params.teacher_momentum * teacher[q] + params.teacher_momentum_rest * p;
+        teacher[q] = average;
+        if (COPIES) {
+            STORE(weightCopy, q, p)
+            STORE(teacherCopy, q, average)
+        }
     }
 }

@@ -81,10 +81,13 @@ type Bank struct {
 
 // NewBank declares the tensors of a role in s. Memory that belongs to no tensor
 // must stay zero, as the store makes it.
-func (l *Layout) NewBank(s *gpu.Store, role string) *Bank {
+func (l *Layout) NewBank(s *gpu.Store, role string) *Bank { return l.NewBankOf(gpu.F32, s, role) }
+
+// NewBankOf is NewBank with elements of another type.
+func (l *Layout) NewBankOf(typ gpu.Type, s *gpu.Store, role string) *Bank {
 	b := &Bank{layout: l, byName: map[string]*gpu.Tensor{}}
 	for i, n := range l.banks {
-		b.banks = append(b.banks, s.New(fmt.Sprintf("%s.bank%d", role, i), gpu.F32, n))
+		b.banks = append(b.banks, s.New(fmt.Sprintf("%s.bank%d", role, i), typ, n))
 	}
 	for i, p := range l.Params {
 		at := l.places[i]

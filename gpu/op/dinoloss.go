@@ -15,16 +15,18 @@ var (
 //
 // of student (crops·B, K) and teacher (2·B, K) logits, rows crop-major, with
 // q = softmax((teacher - center)/teacher_temp), p = softmax(student/student_temp),
-// center (K), and returns its gradient with respect to student. params holds the
+// center (K), and returns its gradient with respect to student, with
+// gradient_scale for loss_scale and in the tape's Type. params holds the
 // StepParams. The loss, the teacher's mean entropy and the mean KL(q, p) go to
 // metrics (a Metrics), added to what is there with accumulate. The logits may
 // be larger than one binding.
-func DINOLoss(g *gpu.Graph, student, teacher, center, params, metrics *gpu.Tensor, accumulate bool) *gpu.Tensor {
+func DINOLoss(t *Tape, student, teacher, center, params, metrics *gpu.Tensor, accumulate bool) *gpu.Tensor {
+	g := t.G
 	defer g.Scope("dinoloss")()
 	width := center.Len()
 	batch := teacher.Dim(0) / 2
 	crops := student.Dim(0) / max(batch, 1)
-	dstudent := g.New("dstudent", gpu.F32, student.Shape...)
+	dstudent := t.activation("dstudent", student.Shape...)
 	if student.Dim(-1) != width || teacher.Dim(-1) != width || batch == 0 || crops < 2 ||
 		teacher.Dim(0) != 2*batch || student.Dim(0) != crops*batch {
 		g.Errorf("loss of student %v, teacher %v, center %v", student, teacher, center)

@@ -51,14 +51,14 @@ func testDINOLoss(t *testing.T, l lossCase) {
 	p := testParams
 	p.StudentTemp, p.TeacherTemp = 0.125, 0.0625 // exact, so that the reference has the same
 	scale := 1 / float64(l.batch*(2*l.crops-2))
-	p.LossScale = float32(scale)
+	p.LossScale, p.GradientScale = float32(scale), float32(scale)
 
 	student := c.Input("student", student0, l.crops*l.batch, l.width)
 	teacher := c.Input("teacher", teacher0, 2*l.batch, l.width)
 	center := c.Input("center", center0, l.width)
 	params := paramsInput(c, p)
-	metrics := c.Output("metrics", gpu.F32, 6)
-	dstudent := c.Keep(DINOLoss(c.Graph, student, teacher, center, params, metrics, false))
+	metrics := c.Output("metrics", gpu.F32, 8)
+	dstudent := c.Keep(DINOLoss(NewTape(c.Graph), student, teacher, center, params, metrics, false))
 	c.Run()
 
 	want := ref.DINOLoss(gputest.Float64(student0), gputest.Float64(teacher0), gputest.Float64(center0), l.batch, 0.125, 0.0625)
@@ -93,12 +93,13 @@ func TestDINOLossAccumulates(t *testing.T) {
 	c := gputest.New(t)
 	p := testParams
 	p.LossScale = 1.0 / (batch * (2*crops - 2))
+	p.GradientScale = p.LossScale
 	params, center := paramsInput(c, p), c.Input("center", make([]float32, width), width)
-	whole, halves := c.Output("whole", gpu.F32, 6), c.Output("halves", gpu.F32, 6)
-	DINOLoss(c.Graph, c.Input("student", student0, crops*batch, width), c.Input("teacher", teacher0, 2*batch, width),
+	whole, halves := c.Output("whole", gpu.F32, 8), c.Output("halves", gpu.F32, 8)
+	DINOLoss(NewTape(c.Graph), c.Input("student", student0, crops*batch, width), c.Input("teacher", teacher0, 2*batch, width),
 		center, params, whole, false)
 	for image := range batch {
-		DINOLoss(c.Graph, c.Input("student", part(student0, image), crops, width), c.Input("teacher", part(teacher0, image), 2, width),
+		DINOLoss(NewTape(c.Graph), c.Input("student", part(student0, image), crops, width), c.Input("teacher", part(teacher0, image), 2, width),
 			center, params, halves, image > 0)
 	}
 	c.Run()
@@ -121,8 +122,8 @@ func TestDINOLossNotFinite(t *testing.T) {
 					teacher0[at[1]] = float32(bad)
 				}
 				c := gputest.New(t)
-				metrics := c.Output("metrics", gpu.F32, 6)
-				DINOLoss(c.Graph, c.Input("student", student0, crops*batch, width), c.Input("teacher", teacher0, 2*batch, width),
+				metrics := c.Output("metrics", gpu.F32, 8)
+				DINOLoss(NewTape(c.Graph), c.Input("student", student0, crops*batch, width), c.Input("teacher", teacher0, 2*batch, width),
 					c.Input("center", make([]float32, width), width), paramsInput(c, testParams), metrics, false)
 				c.Run()
 				if loss := float64(c.Floats(metrics)[0]); !math.IsNaN(loss) && !math.IsInf(loss, 0) {
@@ -141,8 +142,8 @@ func TestDINOLossShapes(t *testing.T) {
 		{[]int{6, 8}, []int{3, 8}, []int{8}}, // no two teacher crops
 	} {
 		g, s := gpu.NewGraph(gpu.MinimalCaps), gpu.NewStore()
-		DINOLoss(g, s.New("student", gpu.F32, c.student...), s.New("teacher", gpu.F32, c.teacher...),
-			s.New("center", gpu.F32, c.center...), s.New("params", gpu.U32, 24), s.New("metrics", gpu.F32, 6), false)
+		DINOLoss(NewTape(g), s.New("student", gpu.F32, c.student...), s.New("teacher", gpu.F32, c.teacher...),
+			s.New("center", gpu.F32, c.center...), s.New("params", gpu.U32, 24), s.New("metrics", gpu.F32, 8), false)
 		if g.Err() == nil {
 			t.Errorf("%+v is accepted", c)
 		}
@@ -154,7 +155,7 @@ func BenchmarkDINOLoss(b *testing.B) {
 		b.Run(fmt.Sprintf("B=%d,crops=%d,K=%d", l.batch, l.crops, l.width), func(b *testing.B) {
 			rows := int64(l.batch * (3*l.crops + 4)) // student twice and its gradient, teacher twice
 			benchmark(b, 4*rows*int64(l.width), 0, func(g *gpu.Graph, s *source) {
-				DINOLoss(g, s.normal(l.crops*l.batch, l.width), s.normal(2*l.batch, l.width), s.normal(l.width),
+				DINOLoss(NewTape(g), s.normal(l.crops*l.batch, l.width), s.normal(2*l.batch, l.width), s.normal(l.width),
 					s.params(), s.normal(6), false)
 			})
 		})

@@ -8,4 +8,6 @@ type Metrics struct {
 	GradNorm    float32 // norm of all gradients together, before clipping
 	GradNormMax float32 // largest norm of one tensor's gradient
 	Status      uint32  // 1 once a loss or gradient was not finite
+	LossScale   float32 // with a dynamic loss scale: the next step's
+	Skipped     uint32  // and how many updates were skipped so far
 }

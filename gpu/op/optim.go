@@ -45,9 +45,11 @@ type Optimizer struct {
 }
 
 // Roles are the banks that the optimizer works on, all of one layout. Only AdamW
-// has a second moment.
+// has a second moment. The copies, of weight and teacher in another type, both
+// or none, are what products read.
 type Roles struct {
 	Weight, Gradient, Moment1, Moment2, Teacher *Bank
+	WeightCopy, TeacherCopy                     *Bank
 }
 
 // NewOptimizer declares the optimizer's tables in s; after s is allocated,
@@ -84,8 +86,10 @@ func (o *Optimizer) Upload(s *gpu.Store) error {
 
 // Check records the norms of the gradients: of all together and the largest go
 // to metrics (a Metrics), and status[0] is set, and stays so, where the loss
-// in metrics or a norm is not finite. It returns what Update needs.
-func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status *gpu.Tensor) (norms *gpu.Tensor) {
+// in metrics or a norm is not finite. With a dynamic loss scale, the state of
+// which is scaler (nil without), a norm only sets status[1], for this step, and
+// lowers the scale. It returns what Update needs.
+func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status, scaler *gpu.Tensor) (norms *gpu.Tensor) {
 	defer g.Scope("gradient norm")()
 	squares := g.New("squares", gpu.F32, o.blocks())
 	first := 0
@@ -99,7 +103,8 @@ func (o *Optimizer) Check(g *gpu.Graph, params, metrics, status *gpu.Tensor) (no
 	count := struct{ Count uint32 }{uint32(n)}
 	norms = g.New("norms", gpu.F32, n, 2)
 	g.Dispatch(g.Pick(optimClip, nil), grid(g, n, 1), count, squares, o.segments, params, norms)
-	g.Dispatch(g.Pick(optimCheck, nil), gpu.Groups{1, 1, 1}, count, norms, metrics, status)
+	check := g.Pick(optimCheck, nil).With("DYNAMIC", bit(scaler != nil))
+	g.Dispatch(check, gpu.Groups{1, 1, 1}, count, norms, metrics, status, params, scaler)
 	return norms
 }
 
@@ -114,24 +119,34 @@ func (o *Optimizer) blocks() int {
 
 // Update records the step of every tensor: the rule with clipped gradients for
 // those that are trained, then the teacher's average for all. Nothing changes
-// where status[0] is set. params holds the StepParams, norms what Check gave.
+// where status[0] is set, and where status[1] is only the average moves, which
+// is what the reference does with a step whose gradients overflowed. params holds the StepParams, norms what Check gave.
 func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 	defer g.Scope(string(o.rule))()
 	if o.rule != AdamW {
 		o.momentum(g, params, norms, status)
 		return
 	}
+	shader := g.Pick(optimAdamW, nil).With("COPIES", bit(o.roles.WeightCopy != nil))
 	for i, table := range o.tables {
 		n := table.Dim(0)
-		g.Dispatch(g.Pick(optimAdamW, nil), grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
+		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
 			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Moment2.banks[i],
-			o.roles.Teacher.banks[i], table, norms, params, status)
+			o.roles.Teacher.banks[i], table, norms, params, status, o.roles.WeightCopy.bank(i), o.roles.TeacherCopy.bank(i))
 	}
+}
+
+// bank is the i-th flat array, nil of no bank.
+func (b *Bank) bank(i int) *gpu.Tensor {
+	if b == nil {
+		return nil
+	}
+	return b.banks[i]
 }
 
 // momentum is Update by the rules of one moment.
 func (o *Optimizer) momentum(g *gpu.Graph, params, norms, status *gpu.Tensor) {
-	shader := g.Pick(optimMomentum, nil)
+	shader := g.Pick(optimMomentum, nil).With("COPIES", bit(o.roles.WeightCopy != nil))
 	var rates *gpu.Tensor
 	if o.rule == LARS {
 		rates = o.rates(g, params, norms)
@@ -141,7 +156,7 @@ func (o *Optimizer) momentum(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 		n := table.Dim(0)
 		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
 			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Teacher.banks[i],
-			table, norms, rates, params, status)
+			table, norms, rates, params, status, o.roles.WeightCopy.bank(i), o.roles.TeacherCopy.bank(i))
 	}
 }
 

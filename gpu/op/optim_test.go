@@ -42,13 +42,15 @@ type optimRig struct {
 	store                   *gpu.Store
 	roles                   Roles
 	params, metrics, status *gpu.Tensor
+	scaler                  *gpu.Tensor // nil without
 	program                 *gpu.Program
 }
 
-func newOptimRig(t testing.TB, rule Rule, params []Param, limit int64) *optimRig {
+// With gpu.F16 the loss scale is dynamic.
+func newOptimRig(t testing.TB, rule Rule, typ gpu.Type, list []Param, limit int64) *optimRig {
 	t.Helper()
 	dev := gputest.Open(t)
-	l, err := NewLayout(params, optimFlags, limit)
+	l, err := NewLayout(list, optimFlags, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +63,17 @@ func newOptimRig(t testing.TB, rule Rule, params []Param, limit int64) *optimRig
 		r.roles.Moment2 = l.NewBank(s, "moment2")
 	}
 	r.params = s.New("params", gpu.U32, len(encodeParams(StepParams{}))/4)
-	r.metrics, r.status = s.New("metrics", gpu.F32, 6), s.New("status", gpu.U32, 1)
+	r.metrics, r.status = s.New("metrics", gpu.F32, 8), s.New("status", gpu.U32, StatusWords)
+	g, params := gpu.NewGraph(dev.Caps()), r.params
+	if typ.Narrow() {
+		r.roles.WeightCopy, r.roles.TeacherCopy = l.NewBankOf(typ, s, "weight copy"), l.NewBankOf(typ, s, "teacher copy")
+	}
+	if typ == gpu.F16 {
+		r.scaler = s.New("scaler", gpu.F32, 4)
+		params = BeginScaled(g, params, r.scaler)
+	}
 	o := NewOptimizer(s, l, rule, r.roles)
-	g := gpu.NewGraph(dev.Caps())
-	o.Update(g, r.params, o.Check(g, r.params, r.metrics, r.status), r.status)
+	o.Update(g, params, o.Check(g, params, r.metrics, r.status, r.scaler), r.status)
 	r.must(s.Allocate(dev))
 	t.Cleanup(s.Close)
 	r.must(o.Upload(s))
@@ -90,7 +99,7 @@ func (r *optimRig) step(p StepParams) Metrics {
 	b := make([]byte, r.metrics.Bytes())
 	r.must(r.store.Read(r.metrics, b))
 	f := gpu.BytesF32(b)
-	return Metrics{f[0], f[1], f[2], f[3], f[4], binary.LittleEndian.Uint32(b[20:])}
+	return Metrics{f[0], f[1], f[2], f[3], f[4], binary.LittleEndian.Uint32(b[20:]), f[6], binary.LittleEndian.Uint32(b[28:])}
 }
 
 // state is the content of all banks but the gradient's.
@@ -127,6 +136,7 @@ func optimStep(step int, clip float64) StepParams {
 	bias := func(beta float64, t int) float32 { return float32(1 - math.Pow(beta, float64(t))) }
 	p.Bias1, p.Bias2 = bias(0.9, step+1), bias(0.999, step+1)
 	p.Bias1Last, p.Bias2Last = bias(0.9, step+1-freeze), bias(0.999, step+1-freeze)
+	p.Updates, p.UpdatesLast = uint32(step+1), uint32(max(step+1-freeze, 1))
 	p.FreezeLast = bit(step < freeze)
 	return p
 }
@@ -165,7 +175,7 @@ func TestOptimizer(t *testing.T) {
 
 func testOptimizer(t *testing.T, rule Rule, clip float64, limit int64) {
 	const steps = 5
-	r := newOptimRig(t, rule, optimParams, limit)
+	r := newOptimRig(t, rule, gpu.F32, optimParams, limit)
 	type tensor struct{ p, m, v, teacher []float64 }
 	want := map[string]tensor{}
 	for i, p := range optimParams {
@@ -251,7 +261,7 @@ func testOptimizerStops(t *testing.T, rule Rule) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newOptimRig(t, rule, optimParams, 64<<10)
+			r := newOptimRig(t, rule, gpu.F32, optimParams, 64<<10)
 			for i, p := range optimParams {
 				r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), gputest.Normal(uint64(i), p.Len())))
 				r.must(r.store.WriteF32(r.roles.Gradient.Tensor(p.Name), gputest.Normal(uint64(50+i), p.Len())))
@@ -289,7 +299,7 @@ func (r *optimRig) spoil(name string, i int, v float64) {
 
 // A frozen tensor's gradient is never looked at.
 func TestOptimizerIgnoresFrozen(t *testing.T) {
-	r := newOptimRig(t, LARS, optimParams, 1<<20)
+	r := newOptimRig(t, LARS, gpu.F32, optimParams, 1<<20)
 	r.spoil("frozen", 3, math.NaN())
 	if m := r.step(optimStep(3, 3)); m.Status != 0 || m.GradNorm != 0 {
 		t.Errorf("metrics %+v", m)
@@ -300,7 +310,7 @@ func BenchmarkOptimizer(b *testing.B) {
 	const n = 4 << 20
 	for _, rule := range Rules {
 		b.Run(string(rule), func(b *testing.B) {
-			r := newOptimRig(b, rule, []Param{{Name: "weight", Shape: []int{16, n / 16}}}, 128<<20)
+			r := newOptimRig(b, rule, gpu.F32, []Param{{Name: "weight", Shape: []int{16, n / 16}}}, 128<<20)
 			for i, bank := range []*Bank{r.roles.Weight, r.roles.Gradient, r.roles.Teacher} {
 				r.must(r.store.WriteF32(bank.Tensor("weight"), gputest.Normal(uint64(i), n)))
 			}

@@ -22,6 +22,10 @@ type StepParams struct {
 	Bias2Last           float32
 	BackboneRate        float32 // factor of the backbone's learning rate
 	LossScale           float32 // 1/(pairs · batch · accumulate)
+	GradientScale       float32 // the same for the loss's gradient, which BeginScaled multiplies
+	GradientUnscale     float32 // 1, which BeginScaled divides
+	Updates             uint32  // AdamW's t, this update included
+	UpdatesLast         uint32  // the same for the last layer
 	FreezeLast          uint32  // 1 while the last layer is frozen
 	SeedLo, SeedHi      uint32
 	Epoch               uint32

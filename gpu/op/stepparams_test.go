@@ -17,8 +17,8 @@ var testParams = StepParams{
 	ClipGrad: 3,
 	Beta1:    0.9, Beta2: 0.999, Beta1Rest: 0.1, Beta2Rest: 0.001, Eps: 1e-8,
 	Bias1: 0.3439, Bias2: 0.004, Bias1Last: 0.1, Bias2Last: 0.001,
-	LossScale: 1.0 / 64,
-	SeedLo:    1, SeedHi: 2, Epoch: 3, Step: 4,
+	LossScale: 1.0 / 64, GradientScale: 1.0 / 64, GradientUnscale: 1,
+	SeedLo: 1, SeedHi: 2, Epoch: 3, Step: 4,
 }
 
 // encodeParams is p as a kernel reads it.
@@ -49,6 +49,8 @@ func TestBlockLayouts(t *testing.T) {
 		{"dinoloss", "StepParams", StepParams{}},
 		{"optim_adamw", "StepParams", StepParams{}},
 		{"optim_check", "Metrics", Metrics{}},
+		{"scaler_begin", "StepParams", StepParams{}},
+		{"optim_check", "Scaler", Scaler{}},
 	} {
 		if err := gpu.CheckBlock(c.module, c.block, c.mirror); err != nil {
 			t.Error(err)

@@ -7,4 +7,6 @@ layout(std430, set = 0, binding = METRICS_BINDING) buffer Metrics {
     float grad_norm;
     float grad_norm_max;
     uint status;
+    float loss_scale;
+    uint skipped;
 } metrics;

@@ -1,6 +1,12 @@
 // The values that change from step to step; op.StepParams is their mirror.
-// Define STEP_PARAMS_BINDING before including this file.
-layout(std430, set = 0, binding = STEP_PARAMS_BINDING) readonly buffer StepParams {
+// Define STEP_PARAMS_BINDING before including this file, and STEP_PARAMS_INOUT to
+// write them too.
+#ifndef STEP_PARAMS_INOUT
+#define STEP_PARAMS_ACCESS readonly
+#else
+#define STEP_PARAMS_ACCESS
+#endif
+layout(std430, set = 0, binding = STEP_PARAMS_BINDING) STEP_PARAMS_ACCESS buffer StepParams {
     float lr;
     float weight_decay;
     float teacher_momentum;
@@ -21,6 +27,10 @@ layout(std430, set = 0, binding = STEP_PARAMS_BINDING) readonly buffer StepParam
     float bias2_last;
     float backbone_rate;
     float loss_scale;
+    float gradient_scale;
+    float gradient_unscale;
+    uint updates;
+    uint updates_last;
     uint freeze_last;
     uint seed_lo;
     uint seed_hi;

@@ -16,7 +16,7 @@ func TestDefaults(t *testing.T) {
 		Arch: "vit_small", PatchSize: 16, Width: 64, Stem: "imagenet", OutDim: 65536, NormLastLayer: true, MomentumTeacher: 0.996,
 		WarmupTeacherTemp: 0.04, TeacherTemp: 0.04, WeightDecay: 0.04, WeightDecayEnd: 0.4, ClipGrad: 3,
 		BatchSize: 64, Accumulate: 1, Epochs: 100, FreezeLastLayer: 1, FreezeBackbone: 1, LR: 0.0005, WarmupEpochs: 10, MinLR: 1e-6,
-		Optimizer: "adamw", DropPathRate: 0.1, InitStd: 0.02, GlobalCropsScale: Scale{0.4, 1}, LocalCropsNumber: 8,
+		Optimizer: "adamw", Precision: AutoPrecision, DropPathRate: 0.1, InitStd: 0.02, GlobalCropsScale: Scale{0.4, 1}, LocalCropsNumber: 8,
 		LocalCropsScale: Scale{0.05, 0.4}, SaveCkpFreq: 20, Output: ".",
 		StudentTemp: 0.1, CenterMomentum: 0.9, HeadHiddenDim: 2048, HeadBottleneckDim: 256, HeadLayers: 3,
 		ImageSize: 224, LocalSize: 96, MaxPixels: 89478485, JPEG: "auto", KNNEvery: 10,

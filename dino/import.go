@@ -68,6 +68,9 @@ func imported(f *weights.File, c Config, epochSteps int) (State, []safetensors.E
 		return State{}, nil, fmt.Errorf("%s: tensor %q is %v, the model needs [1 %d]", f.Path, "dino_loss/center", f.Center.Shape, c.OutDim)
 	}
 	list := []safetensors.Entry{importedTensor(center.Name, center, f.Center)}
+	if c.Precision == FP16 {
+		list = append(list, importedScaler(t))
+	}
 	var errs []error
 	for _, network := range []string{"student", "teacher"} {
 		n, err := f.Network(network)
@@ -123,6 +126,16 @@ func importedTensor(name string, p op.Param, from *weights.Tensor) safetensors.E
 		_, err := w.Write(bytes)
 		return err
 	}}
+}
+
+// importedScaler goes on with the file's loss scale, or begins with the first.
+// The updates that were skipped are left out of importedUpdates already.
+func importedScaler(t *weights.Training) safetensors.Entry {
+	s := op.FirstScaler
+	if scale, good, ok := t.LossScale(); ok {
+		s.Scale, s.Good = float32(scale), float32(good)
+	}
+	return safetensors.Values("scaler", []int{scalerWords}, []float32{s.Scale, s.Good, s.Skipped, s.SkippedLast})
 }
 
 // importedUpdates are the optimizer's own counts, which AdamW needs: those of

@@ -43,6 +43,12 @@ func ConfigOf(f *weights.File, network string, heads int) (Config, error) {
 	if err := c.setArchitecture(a); err != nil {
 		return c, fmt.Errorf("%s: %w", f.Path, err)
 	}
+	if f.Training != nil {
+		if c.Precision = FP32; c.UseFP16 && c.onlyFP32() == nil {
+			c.Precision = FP16
+		}
+		c.UseFP16 = false
+	}
 	return c, nil
 }
 
@@ -50,7 +56,7 @@ func ConfigOf(f *weights.File, network string, heads int) (Config, error) {
 func (c *Config) setArguments(args *pth.Dict) error {
 	var errs []error
 	for _, f := range Flags {
-		if f.Reference == "" || slices.Contains([]string{"arch", "data", "output", "num-workers", "use-fp16"}, f.Name) {
+		if f.Reference == "" || slices.Contains([]string{"arch", "data", "output", "num-workers"}, f.Name) {
 			continue // told by the shapes, or of another machine
 		}
 		text, err := argument(args.Get(f.Reference))

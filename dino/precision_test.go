@@ -115,3 +115,31 @@ func TestOverflowSkips(t *testing.T) {
 		}
 	}
 }
+
+// A run in half precision leaves through the reference's checkpoint with its loss
+// scale and its counts of updates, and comes back with them.
+func TestExportScale(t *testing.T) {
+	o, c := scaled(t, FP16, 0x1p40)
+	last := o.steps[len(o.steps)-1]
+	f := openWeights(t, exportedRun(t, filepath.Join(c.Output, CheckpointName)))
+	scale, good, ok := f.Training.LossScale()
+	if !ok || float32(scale) != last.LossScale || good != 0 || last.Skipped != 10 {
+		t.Errorf("scale %g, %d good, %v; the run's %+v", scale, good, ok, last.Metrics)
+	}
+	if n, err := f.Training.Steps("backbone.cls_token"); n != 0 || err != nil {
+		t.Errorf("%d updates, %v", n, err)
+	}
+	back, err := ConfigOf(f, "student", c.Heads)
+	if err != nil || back.Precision != FP16 {
+		t.Fatalf("precision %s, %v", back.Precision, err)
+	}
+	back.LocalSize, back.ImageSize, back.Output, back.Epochs = c.LocalSize, c.ImageSize, t.TempDir(), 3
+	if _, err := Import(f, back, pictureSet(camera{n: runPictures})); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range run(t, back).steps {
+		if s.Skipped == 0 || s.LossScale != float32(math.Ldexp(scale, -i-1)) {
+			t.Errorf("step %d after the import: %+v", i, s.Metrics)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type Training struct {
 	Args  *pth.Dict // the command line, by the reference's names; empty if none was kept
 
 	states map[string]*pth.Dict // the optimizer's, by parameter
+	scaler *pth.Dict            // of the loss, nil if none was kept
 }
 
 // The last layer of the head, which the optimizer may hold fixed.
@@ -30,6 +31,7 @@ func newTraining(root *pth.Dict, student *Network) (*Training, error) {
 	if args, ok := root.Get("args").(*pth.Object); ok {
 		t.Args = &args.Attrs
 	}
+	t.scaler, _ = root.Get("fp16_scaler").(*pth.Dict)
 	optimizer, ok := root.Get("optimizer").(*pth.Dict)
 	if !ok {
 		return nil, errors.New("the optimizer's state is missing")
@@ -38,6 +40,17 @@ func newTraining(root *pth.Dict, student *Network) (*Training, error) {
 		return nil, fmt.Errorf("optimizer: %w", err)
 	}
 	return t, nil
+}
+
+// LossScale is the state of a run in half precision: the scale of the loss and
+// the updates since it changed. ok is false without one.
+func (t *Training) LossScale() (scale float64, good int, ok bool) {
+	if t.scaler == nil {
+		return 0, 0, false
+	}
+	scale, ok = t.scaler.Get("scale").(float64)
+	good, okGood := t.scaler.Get("_growth_tracker").(int)
+	return scale, good, ok && okGood && scale > 0
 }
 
 // centerOf is the center in a training checkpoint, a buffer of DINOLoss.

@@ -3,19 +3,32 @@ package dino
 import (
 	"math"
 	"time"
+
+	"dino-vk/gpu"
 )
 
-// rate measures images per second, without the pauses for checkpoints and k-NN
-// and without the first step, in which drivers still compile.
+// rate measures images per second by when runs were on the device, whenever the
+// host hears of it, without the pauses for checkpoints and k-NN and without the
+// first step, in which drivers still compile.
 type rate struct {
-	last   time.Time // zero during a pause
-	warm   bool      // the first step is over
-	recent tally     // of the last steps, older ones fading
+	end    time.Duration // of the last run, where going
+	going  bool          // no pause since
+	warm   bool          // the first step is over
+	step   tally         // under way
+	recent tally         // of the last steps, older ones fading
 	epoch  tally
+	whole  tally
 }
 
-// tally is a number of images and the time they took.
-type tally struct{ images, seconds float64 }
+// tally is a number of images and the seconds that they took, idle ones, in
+// which nothing ran on the device, among them.
+type tally struct{ images, seconds, idle float64 }
+
+func (t tally) plus(u tally) tally {
+	return tally{t.images + u.images, t.seconds + u.seconds, t.idle + u.idle}
+}
+
+func (t tally) times(f float64) tally { return tally{f * t.images, f * t.seconds, f * t.idle} }
 
 // perSecond is NaN without images.
 func (t tally) perSecond() float64 {
@@ -25,30 +38,34 @@ func (t tally) perSecond() float64 {
 	return t.images / t.seconds
 }
 
-// begin ends a pause.
-func (r *rate) begin() {
-	if r.last.IsZero() {
-		r.last = time.Now()
+// ran counts a run, one of those of a step.
+func (r *rate) ran(s gpu.Span) {
+	if r.going {
+		r.step = r.step.plus(tally{0, (s.End - r.end).Seconds(), max(0, s.Begin-r.end).Seconds()})
+	} else {
+		r.step = r.step.plus(tally{0, (s.End - s.Begin).Seconds(), 0})
 	}
+	r.end, r.going = s.End, true
 }
 
-// step counts a step of n images that ended now, and returns the recent rate.
-func (r *rate) step(n int) float64 {
-	now := time.Now()
-	one := tally{float64(n), now.Sub(r.last).Seconds()}
-	r.last = now
+// stepped ends a step of n images, and returns the recent rate.
+func (r *rate) stepped(n int) float64 {
+	one := r.step
+	one.images = float64(n)
+	r.step = tally{}
 	if !r.warm {
 		r.warm = true
 		return one.perSecond()
 	}
 	const fade = 0.9
-	r.recent = tally{fade*r.recent.images + one.images, fade*r.recent.seconds + one.seconds}
-	r.epoch = tally{r.epoch.images + one.images, r.epoch.seconds + one.seconds}
+	r.recent = r.recent.times(fade).plus(one)
+	r.epoch = r.epoch.plus(one)
+	r.whole = r.whole.plus(one)
 	return r.recent.perSecond()
 }
 
-// pause leaves out the time until the next begin.
-func (r *rate) pause() { r.last = time.Time{} }
+// pause leaves out the time until the next run.
+func (r *rate) pause() { r.going = false }
 
 // endEpoch is the rate since the last call.
 func (r *rate) endEpoch() float64 {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"dino-vk/dino/safetensors"
 	"dino-vk/dino/weights"
@@ -444,25 +443,5 @@ func TestSubmits(t *testing.T) {
 		if got, most := manyWaits-fewWaits, int64(more*accumulate); got > most {
 			t.Errorf("accumulate %d: %d waits for %d steps, want at most %d", accumulate, got, more, most)
 		}
-	}
-}
-
-// TestRate leaves out pauses and the first step.
-func TestRate(t *testing.T) {
-	var r rate
-	for _, second := range []time.Duration{100, 1, 3} {
-		r.begin()
-		r.last = r.last.Add(-second * time.Second)
-		r.step(8)
-		r.pause()
-	}
-	if s := r.epoch.seconds; r.epoch.images != 16 || !(s >= 4 && s < 100) {
-		t.Errorf("%v images in %v s, want 16 in 4", r.epoch.images, s)
-	}
-	if v := r.endEpoch(); !(v > 0 && v <= 4) {
-		t.Errorf("%v images/s, want 4 at most", v)
-	}
-	if v := r.endEpoch(); !math.IsNaN(v) {
-		t.Errorf("%v images/s without a step", v)
 	}
 }

@@ -37,6 +37,16 @@ func (t *trace) add(list []gpu.Timing) {
 	}
 }
 
+// writeTrace writes how the device was used and what its time went to.
+func (t *Trainer) writeTrace(w io.Writer) error {
+	if u, ok := t.Usage(); ok {
+		if _, err := fmt.Fprintln(w, u); err != nil {
+			return err
+		}
+	}
+	return t.trace.write(w)
+}
+
 // write writes two tables, the kernels by their time and every kernel by place:
 // the part of the whole, milliseconds and dispatches a step, kernel, place.
 func (t *trace) write(w io.Writer) error {

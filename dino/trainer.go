@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"time"
 
 	"dino-vk/dino/data"
 	"dino-vk/gpu"
@@ -65,14 +66,17 @@ type Trainer struct {
 	next     int // slot of the oldest micro-batch under way
 	trace    trace
 	rate     rate
+	clocked  bool // rate is by the device's clock
+	host     hostWork
 	badStep  int // first step that was not finite, -1 for none
 }
 
 // flight is a micro-batch under way.
 type flight struct {
-	micro  int        // its number in the step
-	last   bool       // whether it ends the step
-	report StepReport // of the step
+	micro     int  // its number in the step
+	last      bool // whether it ends the step
+	submitted time.Time
+	report    StepReport // of the step
 }
 
 // NewTrainer prepares a run, or goes on with the one in the output folder. It
@@ -218,9 +222,11 @@ func (t *Trainer) Steps() int {
 func (t *Trainer) Run(ctx context.Context) error {
 	loader := data.NewLoader(ctx, t.set, t.batches(), t.workers(), 2)
 	defer loader.Close()
+	runtime.LockOSThread() // whose time Usage tells
+	defer runtime.UnlockOSThread()
 	err := t.train(ctx, loader)
 	if t.config.Trace != "" {
-		err = errors.Join(err, WriteFile(t.config.Trace, t.trace.write))
+		err = errors.Join(err, WriteFile(t.config.Trace, t.writeTrace))
 	}
 	if err == nil || errors.Is(err, gpu.ErrDeviceLost) {
 		return err
@@ -244,13 +250,20 @@ func (t *Trainer) train(ctx context.Context, loader *data.Loader) error {
 			return err
 		}
 	}
-	for step := t.state.Step; step < t.Steps(); {
-		batch, err := loader.Next()
-		if err != nil {
-			return err
+	first := t.state.Step
+	for step := first; step < t.Steps(); {
+		if step == first+1 {
+			t.host = hostWork{} // the first step was a warm-up
 		}
-		t.skip(batch.Skipped)
-		if err := t.submit(ctx, step, batch.Items); err != nil {
+		err := t.host.during(t.dev, func() error {
+			batch, err := loader.Next()
+			if err != nil {
+				return err
+			}
+			t.skip(batch.Skipped)
+			return t.submit(ctx, step, batch.Items)
+		})
+		if err != nil {
 			return err
 		}
 		step++
@@ -317,7 +330,6 @@ func (t *Trainer) batches() iter.Seq[[]int] {
 func (t *Trainer) submit(ctx context.Context, step int, items []data.Item) error {
 	params := t.schedule.Params(step)
 	n := t.config.Accumulate
-	t.rate.begin()
 	for i := range n {
 		slot, err := t.step.Acquire(ctx, i)
 		if err != nil {
@@ -329,14 +341,12 @@ func (t *Trainer) submit(ctx context.Context, step int, items []data.Item) error
 		if err := t.step.SetParams(slot, params); err != nil {
 			return err
 		}
-		for row, item := range items[i*t.config.BatchSize : (i+1)*t.config.BatchSize] {
-			t.pictures.put(slot, row, item.Index, item.Image)
-		}
+		t.pictures.fill(slot, items[i*t.config.BatchSize:(i+1)*t.config.BatchSize])
 		if err := t.step.Submit(i, slot); err != nil {
 			return err
 		}
 		t.next = (slot + 1) % gpu.Slots
-		t.inFlight[slot] = &flight{i, i == n-1, StepReport{
+		t.inFlight[slot] = &flight{i, i == n-1, time.Now(), StepReport{
 			Step: step + 1, Steps: t.Steps(), Epoch: t.schedule.Epoch(step),
 			LR: t.schedule.LR.At(step), WeightDecay: t.schedule.WeightDecay.At(step),
 		}}
@@ -351,7 +361,7 @@ func (t *Trainer) collect(slot int) error {
 	if f == nil || t.badStep >= 0 {
 		return nil
 	}
-	if err := t.traceRun(slot, f); err != nil || !f.last {
+	if err := t.ran(slot, f); err != nil || !f.last {
 		return err
 	}
 	r := f.report
@@ -360,28 +370,12 @@ func (t *Trainer) collect(slot int) error {
 		t.badStep = r.Step - 1
 		return ErrNonFinite
 	}
-	r.ImagesPerSecond = t.rate.step(t.config.GlobalBatch())
+	r.ImagesPerSecond = t.rate.stepped(t.config.GlobalBatch())
 	t.state.Step = r.Step
 	t.state.Epoch = r.Step / t.schedule.EpochSteps
 	t.state.Images = r.Step % t.schedule.EpochSteps * t.config.GlobalBatch()
 	t.state.Means.Add(float64(r.Loss), r.LR, r.WeightDecay, float64(r.Entropy), float64(r.KL))
 	t.observer.Step(r)
-	return nil
-}
-
-// traceRun adds the device times of the run in a slot.
-func (t *Trainer) traceRun(slot int, f *flight) error {
-	if t.config.Trace == "" {
-		return nil
-	}
-	list, err := t.step.Timings(f.micro, slot)
-	if err != nil {
-		return err
-	}
-	t.trace.add(list)
-	if f.last {
-		t.trace.steps++
-	}
 	return nil
 }
 

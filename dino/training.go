@@ -321,6 +321,11 @@ func (s *Step) Wait(ctx context.Context, i, slot int) error {
 	return s.programs[part(i, s.config.Accumulate)].Wait(ctx, slot)
 }
 
+// Span is when micro-batch i's run in the slot was on the device, after Wait.
+func (s *Step) Span(i, slot int) (span gpu.Span, ok bool, err error) {
+	return s.programs[part(i, s.config.Accumulate)].Span(slot)
+}
+
 // Timings are the device times of micro-batch i's run in the slot, after Wait,
 // of programs that were compiled with timestamps.
 func (s *Step) Timings(i, slot int) ([]gpu.Timing, error) {

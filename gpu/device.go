@@ -46,6 +46,7 @@ type Device struct {
 	uploads   vulkan.Queue // nil where the compute queue takes them
 
 	submits, waits atomic.Int64
+	time           deviceTime
 
 	transfer  transfer
 	pipelines pipelines

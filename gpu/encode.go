@@ -44,10 +44,8 @@ func (p *Program) encode(traced bool) error {
 	if p.commands, err = p.dev.newCommands(p.dev.family, Slots); err != nil {
 		return err
 	}
-	if traced {
-		if p.clock, err = p.dev.newClock(nodes); err != nil {
-			return err
-		}
+	if p.clock, err = p.dev.newClock(nodes, traced); err != nil {
+		return err
 	}
 	sets := make([]vulkan.DescriptorSet, len(nodes))
 	for slot := range Slots {
@@ -205,8 +203,9 @@ func (p *Program) record(slot int, made []*pipeline, sets []vulkan.DescriptorSet
 				return n.wrap(err)
 			}
 		}
-		p.clock.stamp(cmd, slot)
+		p.clock.command(cmd, slot)
 	}
+	p.clock.end(cmd, slot)
 	return p.commands.end(slot)
 }
 

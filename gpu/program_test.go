@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
@@ -359,6 +360,36 @@ func TestScratchPieces(t *testing.T) {
 	for i, v := range got { // z_k = 2^k
 		if v != 1<<10-1 {
 			t.Fatalf("element %d is %v", i, v)
+		}
+	}
+}
+
+// Runs follow each other on the device's clock as they were submitted.
+func TestSpan(t *testing.T) {
+	const n = 1 << 16
+	dev, s, g := open(t)
+	x, y := s.New("x", gpu.F32, n), s.New("y", gpu.F32, n)
+	add(g, n, y, x)
+	must(t, s.Allocate(dev))
+	traced, err := gpu.CompileTraced(dev, g)
+	must(t, err)
+	defer traced[0].Close()
+	for _, p := range []*gpu.Program{compile(t, dev, g)[0], traced[0]} {
+		last := time.Duration(math.MinInt64)
+		for range 5 {
+			slot, err := p.Acquire(context.Background())
+			must(t, err)
+			must(t, p.Submit(slot))
+			must(t, p.Wait(context.Background(), slot))
+			span, ok, err := p.Span(slot)
+			must(t, err)
+			if !ok {
+				t.Skip("the device has no timestamps")
+			}
+			if span.Begin < last || span.End <= span.Begin {
+				t.Errorf("from %v to %v after %v", span.Begin, span.End, last)
+			}
+			last = span.End
 		}
 	}
 }

@@ -78,6 +78,9 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 		return fmt.Errorf("%w; the checkpoint in %s is the last good one: try a lower --lr, a --clip-grad, or another --seed, in another --output",
 			err, config.Output)
 	case err == nil:
+		if u, ok := t.Usage(); ok {
+			fmt.Fprintln(w, u)
+		}
 		fmt.Fprintf(w, "done: %d steps; peak device memory %s; checkpoint in %s\n", t.Done(), gpu.FormatBytes(dev.PeakMemory()), config.Output)
 	}
 	return err

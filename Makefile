@@ -61,7 +61,7 @@ test-radv:
 bench: setup
 	$(GO) run ./cmd/dino-vk bench
 
-# The same training step here and in PyTorch (installs Debian's): ratio: step=X.
+# Steps and kernels here and in PyTorch (installs Debian's): ratio: NAME=X for each goal, step first.
 bench-torch: setup
 	@./cmd/setup.sh torch
 	$(GO) run ./cmd/dino-vk bench --torch

@@ -43,7 +43,7 @@ func (s sizes) convolution(l layer) operation {
 			x = r.leaf(n, side, side, l.in)
 		}
 		r.differentiate(op.Conv2D(r.tape, x, r.leaf(l.out, l.in, l.kernel, l.kernel), l.stride, pad))
-	}}
+	}, nil}
 }
 
 // batchNorm is one with ReLU, after the sum with a residual or without, on maps
@@ -66,7 +66,7 @@ func (s sizes) batchNorm(scale, channels int, residual bool) operation {
 		} else {
 			r.differentiate(op.BatchNormReLU(r.tape, x, w, true))
 		}
-	}}
+	}, nil}
 }
 
 func (s sizes) nhwc() operation {
@@ -74,7 +74,7 @@ func (s sizes) nhwc() operation {
 	x := n * 3 * side * side
 	return operation{"channels last", fmt.Sprintf("(%d, 3, %d, %d)", n, side, side), 0, traffic(x, x), traffic(x, x), func(r *recorder) {
 		r.differentiate(op.NHWC(r.tape, r.leaf(n, 3, side, side)))
-	}}
+	}, nil}
 }
 
 func (s sizes) maxPool() operation {
@@ -84,7 +84,7 @@ func (s sizes) maxPool() operation {
 	return operation{"max pool 3x3, stride 2", fmt.Sprintf("(%d, %d, %d, %d)", n, side, side, channels), 0,
 		traffic(x, y, y/4), traffic(y, y/4, x), func(r *recorder) {
 			r.differentiate(op.MaxPool(r.tape, r.leaf(n, side, side, channels), 3, 2, 1))
-		}}
+		}, nil}
 }
 
 func (s sizes) avgPool() operation {
@@ -92,5 +92,5 @@ func (s sizes) avgPool() operation {
 	x, y := n*side*side*channels, n*channels
 	return operation{"average pool", fmt.Sprintf("(%d, %d, %d, %d)", n, side, side, channels), 0, traffic(x, y), traffic(y, x), func(r *recorder) {
 		r.differentiate(op.AvgPool(r.tape, r.leaf(n, side, side, channels)))
-	}}
+	}, nil}
 }

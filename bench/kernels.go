@@ -63,7 +63,7 @@ func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, lim
 	c := kernelBatch(r.Config, p, limit)
 	var all []Kernel
 	for _, o := range operations(c) {
-		list, err := o.measure(ctx, dev, e)
+		list, err := o.measure(ctx, dev, gpu.F32, e)
 		if err != nil {
 			return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
 		}
@@ -84,41 +84,78 @@ const (
 	backwardScope = forwardScope + " backward"
 )
 
-// measure times an operation: its forward and, where it has one, its backward.
-func (o operation) measure(ctx context.Context, dev *gpu.Device, e Effort) ([]Kernel, error) {
-	r := newRecorder(dev.Caps())
+// prepared is an operation ready to run on a device.
+type prepared struct {
+	operation
+	store *gpu.Store
+	timed
+	each time.Duration // about the time of one run
+}
+
+// prepare records an operation on activations of a type and runs it for a
+// first time.
+func (o operation) prepare(ctx context.Context, dev *gpu.Device, caps gpu.Caps, typ gpu.Type) (*prepared, error) {
+	r := newRecorder(caps, typ)
 	end := r.g.Scope(forwardScope)
 	o.record(r)
 	end()
 	if err := r.g.Err(); err != nil {
 		return nil, err
 	}
-	defer r.store.Close()
-	if err := r.allocate(dev); err != nil {
+	p := &prepared{operation: o, store: r.store}
+	err := r.allocate(dev)
+	if err == nil {
+		p.timed, p.each, err = timeGraph(ctx, dev, r.g)
+	}
+	if err != nil {
+		r.store.Close()
 		return nil, err
 	}
-	p, each, err := timeGraph(ctx, dev, r.g)
+	return p, nil
+}
+
+func (p *prepared) close() {
+	p.timed.close()
+	p.store.Close()
+}
+
+// measure times an operation: its forward and, where it has one, its backward.
+func (o operation) measure(ctx context.Context, dev *gpu.Device, typ gpu.Type, e Effort) ([]Kernel, error) {
+	p, err := o.prepare(ctx, dev, dev.Caps(), typ)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
-	var runs [][]gpu.Timing
-	for range e.count(each) {
+	runs, err := p.repeat(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return p.kernels(runs), nil
+}
+
+// repeat runs the operation and gives the timings of each run.
+func (p *prepared) repeat(ctx context.Context, e Effort) (runs [][]gpu.Timing, err error) {
+	for range e.count(p.each) {
 		list, err := p.run(ctx)
 		if err != nil {
 			return nil, err
 		}
 		runs = append(runs, list)
 	}
-	kernels := []Kernel{o.kernel("forward", runs, o.forward, func(scope string) bool {
+	return runs, nil
+}
+
+// kernels summarizes runs by pass.
+func (o operation) kernels(runs [][]gpu.Timing) []Kernel {
+	list := []Kernel{o.kernel("forward", runs, o.forward, func(scope string) bool {
 		return !strings.HasPrefix(scope, backwardScope)
 	})}
 	if o.backward != (work{}) {
-		kernels = append(kernels, o.kernel("backward", runs, o.backward, func(scope string) bool {
+		list = append(list, o.kernel("backward", runs, o.backward, func(scope string) bool {
 			return strings.HasPrefix(scope, backwardScope)
 		}))
 	}
-	return kernels, nil
+	return list
 }
 
 // kernel summarizes the commands of some scopes.

@@ -31,7 +31,29 @@ func (r *Result) Markdown() string {
 			b.WriteString("- " + p.String() + "\n")
 		}
 	}
+	if len(r.Goals) > 0 {
+		b.WriteString("\n## Goals\n\n")
+		for _, g := range r.Goals {
+			b.WriteString("- " + g.String() + "\n")
+		}
+	}
+	if len(r.Host)+len(r.Growth) > 0 {
+		b.WriteString("\n## Host and growth\n\n")
+		for _, h := range r.Host {
+			b.WriteString("- " + h.String() + "\n")
+		}
+		for _, g := range r.Growth {
+			b.WriteString("- " + g.String() + "\n")
+		}
+	}
 	recipe := ""
+	if len(r.Pairs) > 0 {
+		b.WriteString("\n## Kernels beside PyTorch\n\nMilliseconds.\n\n")
+		table(&b, []string{"recipe", "batch", "operation", "shape", "pass", "type", "dino-vk", "PyTorch plain", "best", "how", "ratio"})
+		for _, p := range r.Pairs {
+			row(&b, p.Recipe, p.Batch, p.Operation, p.Shape, p.Pass, p.Type, figure(p.Ours), figure(p.Plain), figure(p.Best), p.How, figure(p.Ratio()))
+		}
+	}
 	for _, k := range r.Kernels {
 		if k.Recipe != recipe {
 			recipe = k.Recipe

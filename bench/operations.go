@@ -15,6 +15,7 @@ type operation struct {
 	times             int // how often the student's network holds it; 0: it is none of its layers
 	forward, backward work
 	record            func(r *recorder)
+	torch             counterpart // nil: there is none
 }
 
 // sizes are what the shapes of a training follow from.
@@ -49,7 +50,7 @@ func operations(c dino.Config) []operation {
 		s.linear("patch embedding", 1, s.tokens-s.crops, s.patch, s.dim, plain|noInputGradient),
 		s.addTokens(),
 		s.layerNorm("layer norm", 2*s.depth, s.tokens),
-		s.linear("qkv", s.depth, s.tokens, s.dim, 3*s.dim, plain),
+		s.linear("qkv", s.depth, s.tokens, s.dim, 3*s.dim, inner),
 		s.attention(),
 		s.linear("projection + residual", s.depth, s.tokens, s.dim, s.dim, withResidual),
 		s.linear("fc1 + GELU", s.depth, s.tokens, s.dim, 4*s.dim, withGELU),
@@ -103,6 +104,7 @@ const (
 	withGELU
 	noBias
 	noInputGradient
+	inner // only attention reads y
 
 	plain variant = 0
 )
@@ -120,24 +122,24 @@ func (s sizes) linear(name string, times, rows, in, out int, v variant) operatio
 		_, backward = linearWork(rows, in, out, bias, 0, true)
 	}
 	return operation{name, fmt.Sprintf("(%d, %d) → %d", rows, in, out), times, forward, backward, func(r *recorder) {
-		var x, b *gpu.Tensor
-		if v&noInputGradient != 0 {
-			x = r.input(rows, in)
-		} else {
-			x = r.leaf(rows, in)
-		}
+		x, w := r.activation(v&noInputGradient == 0, rows, in), r.weight(out, in)
+		var b *gpu.Tensor
 		if bias > 0 {
 			b = r.leaf(bias)
 		}
-		w := r.leaf(out, in)
 		switch {
 		case v&withResidual != 0:
 			r.differentiate(op.LinearResidual(r.tape, x, w, b, r.input(rows, out)))
 		case v&withGELU != 0:
 			r.differentiate(op.LinearGELU(r.tape, x, w, b))
+		case v&inner != 0:
+			r.differentiate(op.LinearInner(r.tape, x, w, b))
 		default:
 			r.differentiate(op.Linear(r.tape, x, w, b))
 		}
+	}, counterpart{
+		"kind": "linear", "rows": rows, "in": in, "out": out, "bias": bias > 0,
+		"gelu": v&withGELU != 0, "residual": v&withResidual != 0, "input_gradient": v&noInputGradient == 0,
 	}}
 }
 
@@ -150,16 +152,20 @@ func (s sizes) attention() operation {
 		}
 		shape += fmt.Sprintf("%d of %d", r.Sequences, r.Length)
 	}
-	return operation{"attention", fmt.Sprintf("%s, %d heads of %d", shape, s.heads, s.dim/s.heads), s.depth, forward, backward, func(r *recorder) {
-		r.differentiate(op.Attention(r.tape, r.leaf(s.tokens, 3*s.dim), s.heads, s.runs))
-	}}
+	o := operation{"attention", fmt.Sprintf("%s, %d heads of %d", shape, s.heads, s.dim/s.heads), s.depth, forward, backward, func(r *recorder) {
+		r.differentiate(op.Attention(r.tape, r.activation(true, s.tokens, 3*s.dim), s.heads, s.runs))
+	}, nil}
+	if len(s.runs) == 1 {
+		o.torch = counterpart{"kind": "attention", "sequences": s.runs[0].Sequences, "length": s.runs[0].Length, "heads": s.heads, "dim": s.dim}
+	}
+	return o
 }
 
 func (s sizes) layerNorm(name string, times, rows int) operation {
 	forward, backward := layerNormWork(rows, s.dim)
 	return operation{name, fmt.Sprintf("(%d, %d)", rows, s.dim), times, forward, backward, func(r *recorder) {
 		r.differentiate(op.LayerNorm(r.tape, r.leaf(rows, s.dim), r.leaf(s.dim), r.leaf(s.dim), vit.Eps))
-	}}
+	}, counterpart{"kind": "layer_norm", "rows": rows, "width": s.dim}}
 }
 
 // residual is y = x + s f with stochastic depth; without it the linear layer
@@ -174,7 +180,7 @@ func (s sizes) residual() operation {
 		drop := op.NewDropPath(r.g, 0.1, s.depth, pack, r.table(s.Config), r.params(s.Config))
 		x, f := r.input(s.tokens, s.dim), r.leaf(s.tokens, s.dim)
 		r.differentiate(op.Residual(r.tape, x, f, drop, s.depth-1, 1))
-	}}
+	}, nil}
 }
 
 func (s sizes) patchify() operation {
@@ -185,7 +191,7 @@ func (s sizes) patchify() operation {
 			images = append(images, r.leaf(s.runs[1].Sequences, 3, s.LocalSize, s.LocalSize))
 		}
 		r.differentiate(op.Patchify(r.tape, s.PatchSize, images...))
-	}}
+	}, nil}
 }
 
 // pixels is the number of elements of all crops.
@@ -204,7 +210,7 @@ func (s sizes) addTokens() operation {
 			pos = append(pos, r.leaf(run.Length, s.dim))
 		}
 		r.differentiate(op.AddTokens(r.tape, r.leaf(s.tokens-s.crops, s.dim), r.leaf(s.dim), pos, s.runs))
-	}}
+	}, nil}
 }
 
 func (s sizes) posEmbed() operation {
@@ -212,21 +218,21 @@ func (s sizes) posEmbed() operation {
 	return operation{"position embedding", fmt.Sprintf("(%d, %d) → %d", from, s.dim, to), 1,
 		traffic(from*s.dim, to*s.dim), traffic(to*s.dim, from*s.dim), func(r *recorder) {
 			r.differentiate(op.PosEmbed(r.tape, r.leaf(from, s.dim), s.PatchSize, s.LocalSize, s.LocalSize))
-		}}
+		}, nil}
 }
 
 func (s sizes) cls() operation {
 	y := s.crops * s.dim
 	return operation{"CLS", fmt.Sprintf("(%d, %d) of %d", s.crops, s.dim, s.tokens), 1, traffic(y, y), traffic(y, s.tokens*s.dim), func(r *recorder) {
 		r.differentiate(op.Cls(r.tape, r.leaf(s.tokens, s.dim), s.runs))
-	}}
+	}, nil}
 }
 
 func (s sizes) l2Norm() operation {
 	x := s.crops * s.HeadBottleneckDim
 	return operation{"L2 norm", fmt.Sprintf("(%d, %d)", s.crops, s.HeadBottleneckDim), 1, traffic(x, x), traffic(x, x, x), func(r *recorder) {
 		r.differentiate(op.L2Norm(r.tape, r.leaf(s.crops, s.HeadBottleneckDim)))
-	}}
+	}, nil}
 }
 
 func (s sizes) weightNorm() operation {
@@ -234,5 +240,5 @@ func (s sizes) weightNorm() operation {
 	return operation{"weight norm", fmt.Sprintf("(%d, %d)", s.OutDim, s.HeadBottleneckDim), 1,
 		traffic(v, s.OutDim, v), traffic(v, s.OutDim, v, v, s.OutDim), func(r *recorder) {
 			r.differentiate(op.WeightNorm(r.tape, r.leaf(s.OutDim, s.HeadBottleneckDim), r.leaf(s.OutDim)))
-		}}
+		}, nil}
 }

@@ -12,22 +12,22 @@ import (
 // recorder records an operation on tensors of random numbers.
 type recorder struct {
 	g      *gpu.Graph
-	tape   *op.Tape
+	tape   *op.Tape // whose Type the activations are of
 	store  *gpu.Store
 	inputs []*gpu.Tensor  // to be filled with normal random numbers
 	fill   []func() error // what else is to be written
 }
 
-func newRecorder(caps gpu.Caps) *recorder {
+func newRecorder(caps gpu.Caps, typ gpu.Type) *recorder {
 	g := gpu.NewGraph(caps)
-	return &recorder{g: g, tape: op.NewTape(g), store: gpu.NewStore()}
+	r := &recorder{g: g, tape: op.NewTape(g), store: gpu.NewStore()}
+	r.tape.Type = typ
+	return r
 }
 
 // input is a float32 tensor that needs no gradient.
 func (r *recorder) input(shape ...int) *gpu.Tensor {
-	t := r.store.New("input", gpu.F32, shape...)
-	r.inputs = append(r.inputs, t)
-	return t
+	return r.tensor(gpu.F32, shape...)
 }
 
 // leaf is a float32 tensor that needs a gradient.
@@ -37,8 +37,38 @@ func (r *recorder) leaf(shape ...int) *gpu.Tensor {
 	return t
 }
 
+// activation is a tensor of the tape's Type, where its rows allow that, that
+// needs a gradient or, if not leaf, none.
+func (r *recorder) activation(leaf bool, shape ...int) *gpu.Tensor {
+	typ := r.tape.Type
+	if shape[len(shape)-1]%4 != 0 {
+		typ = gpu.F32
+	}
+	t := r.tensor(typ, shape...)
+	if leaf {
+		r.tape.Param(t, r.store.New("gradient", typ, shape...), false)
+	}
+	return t
+}
+
+// tensor is one of random numbers.
+func (r *recorder) tensor(typ gpu.Type, shape ...int) *gpu.Tensor {
+	t := r.store.New("input", typ, shape...)
+	r.inputs = append(r.inputs, t)
+	return t
+}
+
+// weight is a float32 leaf with a copy in the tape's Type for products.
+func (r *recorder) weight(shape ...int) *gpu.Tensor {
+	w := r.leaf(shape...)
+	if r.tape.Type.Narrow() && shape[len(shape)-1]%4 == 0 {
+		r.tape.Copy(w, r.tensor(r.tape.Type, shape...))
+	}
+	return w
+}
+
 // differentiate records the backward of y from a random gradient.
-func (r *recorder) differentiate(y *gpu.Tensor) { r.tape.Backward(y, r.input(y.Shape...)) }
+func (r *recorder) differentiate(y *gpu.Tensor) { r.tape.Backward(y, r.tensor(y.Type, y.Shape...)) }
 
 // zeros is a tensor of words that begin as zero.
 func (r *recorder) zeros(shape ...int) *gpu.Tensor { return r.store.New("zeros", gpu.U32, shape...) }
@@ -77,7 +107,7 @@ func (r *recorder) allocate(dev *gpu.Device) error {
 	}
 	random := rand.New(rand.NewPCG(1, 0))
 	for _, t := range r.inputs {
-		if err := r.store.WriteF32(t, normal(random, t.Len())); err != nil {
+		if err := r.store.Write(t, t.Type.Encode(normal(random, t.Len()))); err != nil {
 			return err
 		}
 	}

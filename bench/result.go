@@ -22,6 +22,10 @@ type Result struct {
 	Peaks   *Peaks    `json:"peaks,omitempty"`
 	Steps   []Steps   `json:"steps,omitempty"`
 	PyTorch []PyTorch `json:"pytorch,omitempty"`
+	Goals   []Goal    `json:"goals,omitempty"`
+	Pairs   []Pair    `json:"pairs,omitempty"`
+	Host    []Host    `json:"host,omitempty"`
+	Growth  []Growth  `json:"growth,omitempty"`
 	Kernels []Kernel  `json:"kernels,omitempty"`
 
 	Shaders []CompiledShader `json:"shaders,omitempty"`
@@ -113,15 +117,19 @@ func (r *Result) keep(old *Result) {
 		r.Shaders = old.Shaders
 	}
 	r.PyTorch = merge(r.PyTorch, old.PyTorch, func(p PyTorch) string { return p.Recipe })
+	r.Goals = merge(r.Goals, old.Goals, func(g Goal) string { return g.Name })
+	r.Pairs = merge(r.Pairs, old.Pairs, func(p Pair) string { return p.Recipe })
+	r.Host = merge(r.Host, old.Host, func(h Host) string { return h.Recipe })
+	r.Growth = merge(r.Growth, old.Growth, func(g Growth) string { return g.Recipe })
 	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe })
 	r.Kernels = merge(r.Kernels, old.Kernels, func(k Kernel) string { return k.Recipe })
 }
 
-// merge adds to list those of old whose recipe does not occur in it.
-func merge[T any](list, old []T, recipe func(T) string) []T {
+// merge adds to list those of old whose key, a recipe mostly, does not occur in it.
+func merge[T any](list, old []T, key func(T) string) []T {
 	var all []T
 	for _, x := range old {
-		if !slices.ContainsFunc(list, func(y T) bool { return recipe(y) == recipe(x) }) {
+		if !slices.ContainsFunc(list, func(y T) bool { return key(y) == key(x) }) {
 			all = append(all, x)
 		}
 	}

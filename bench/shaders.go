@@ -56,7 +56,7 @@ func shadersOf(caps gpu.Caps) ([]gpu.Shader, error) {
 	}
 	for _, r := range append(Recipes(), Recipe{"odd", odd()}) {
 		for _, o := range operations(r.Config) {
-			rec := newRecorder(caps)
+			rec := newRecorder(caps, gpu.F32)
 			o.record(rec)
 			if err := rec.g.Err(); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", r.Name, o.name, err)

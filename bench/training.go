@@ -18,33 +18,44 @@ type Training struct {
 	schedule dino.Schedule
 	store    *gpu.Store
 	step     *dino.Step
-	done     int // steps
+	traced   bool // timestamps are taken
+	done     int  // steps
 
 	globals, locals []float32 // (2, B, 3, S, S), (L, B, 3, s, s)
 }
 
-// StepTime is one training step: how long after the one before it ended, and
-// its loss.
+// StepTime is one training step: how long after the one before it ended, its
+// loss, the time that the host spent on it without waiting, and, of a traced
+// training, the time that its commands took the device.
 type StepTime struct {
 	Duration time.Duration
 	Loss     float32
+	Host     time.Duration
+	Device   time.Duration
 }
 
 // NewTraining prepares a step on crops of normal random numbers and on the
 // weights that the configuration's seed gives.
-func NewTraining(dev *gpu.Device, c dino.Config) (t *Training, err error) {
-	t = &Training{config: c, schedule: dino.NewSchedule(c, longEpoch), store: gpu.NewStore()}
-	defer func() {
-		if err != nil {
-			t.Close()
-			err = fmt.Errorf("bench: %w", err)
-		}
-	}()
+func NewTraining(dev *gpu.Device, c dino.Config) (*Training, error) {
+	return newTraining(dev, c, false)
+}
+
+func newTraining(dev *gpu.Device, c dino.Config, traced bool) (*Training, error) {
+	t := &Training{config: c, schedule: dino.NewSchedule(c, longEpoch), store: gpu.NewStore(), traced: traced}
+	if err := t.prepare(dev); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	return t, nil
+}
+
+func (t *Training) prepare(dev *gpu.Device) error {
+	c := t.config
 	if err := c.Validate(); err != nil {
-		return nil, err
+		return err
 	}
 	if c.Accumulate != 1 {
-		return nil, errors.New("a step of several micro-batches is not measured")
+		return errors.New("a step of several micro-batches is not measured")
 	}
 	views := dino.Views{
 		Globals: t.store.New("globals", gpu.F32, 2*c.BatchSize, 3, c.ImageSize, c.ImageSize),
@@ -53,54 +64,64 @@ func NewTraining(dev *gpu.Device, c dino.Config) (t *Training, err error) {
 	if c.LocalCropsNumber > 0 {
 		views.Locals = t.store.New("locals", gpu.F32, c.LocalCropsNumber*c.BatchSize, 3, c.LocalSize, c.LocalSize)
 	}
+	var err error
 	t.step, err = dino.NewStep(c, dev.Caps(), t.store, func(*gpu.Graph, *gpu.Tensor) dino.Views { return views })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.store.Allocate(dev); err != nil {
-		return nil, err
+		return err
 	}
-	programs, err := gpu.Compile(dev, t.step.Graphs()...)
+	compile := gpu.Compile
+	if t.traced {
+		compile = gpu.CompileTraced
+	}
+	programs, err := compile(dev, t.step.Graphs()...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.step.Start(programs); err != nil {
-		return nil, err
+		return err
 	}
 	r := rand.New(rand.NewPCG(c.Seed, 0))
 	t.globals = normal(r, views.Globals.Len())
 	if err := t.store.WriteF32(views.Globals, t.globals); err != nil || views.Locals == nil {
-		return t, err
+		return err
 	}
 	t.locals = normal(r, views.Locals.Len())
-	return t, t.store.WriteF32(views.Locals, t.locals)
+	return t.store.WriteF32(views.Locals, t.locals)
 }
 
 // Run carries out n more steps, the next submitted while one runs, as training
 // does it.
 func (t *Training) Run(ctx context.Context, n int) ([]StepTime, error) {
 	var list []StepTime
-	first := t.done
 	running, last := -1, time.Now() // slot under way, end of the step before
+	var host [gpu.Slots]time.Duration
 	for i := 0; i <= n; i++ {
 		submitted := -1
 		if i < n {
-			slot, err := t.submit(ctx)
+			slot, err := t.step.Acquire(ctx, 0)
 			if err != nil {
 				return nil, err
 			}
-			submitted = slot
+			begun := time.Now()
+			if err := t.submit(slot); err != nil {
+				return nil, err
+			}
+			submitted, host[slot] = slot, time.Since(begun)
 		}
 		if running >= 0 {
 			if err := t.step.Wait(ctx, 0, running); err != nil {
 				return nil, err
 			}
 			now := time.Now()
-			report := t.step.Report(running)
-			if report.Status != 0 {
-				return nil, fmt.Errorf("bench: step %d: %w", first+i, dino.ErrNonFinite)
+			one := StepTime{Duration: now.Sub(last)}
+			if err := t.report(running, &one); err != nil {
+				return nil, err
 			}
-			list = append(list, StepTime{now.Sub(last), report.Loss})
+			one.Host = host[running] + time.Since(now)
+			list = append(list, one)
 			last = now
 		}
 		running = submitted
@@ -108,15 +129,33 @@ func (t *Training) Run(ctx context.Context, n int) ([]StepTime, error) {
 	return list, nil
 }
 
-func (t *Training) submit(ctx context.Context) (slot int, err error) {
-	if slot, err = t.step.Acquire(ctx, 0); err != nil {
-		return 0, err
-	}
+// submit starts a step in a slot.
+func (t *Training) submit(slot int) error {
 	if err := t.step.SetParams(slot, t.schedule.Params(t.done)); err != nil {
-		return 0, err
+		return err
 	}
 	t.done++
-	return slot, t.step.Submit(0, slot)
+	return t.step.Submit(0, slot)
+}
+
+// report takes what a step that has ended tells.
+func (t *Training) report(slot int, to *StepTime) error {
+	report := t.step.Report(slot)
+	if report.Status != 0 {
+		return fmt.Errorf("bench: %w", dino.ErrNonFinite)
+	}
+	to.Loss = report.Loss
+	if !t.traced {
+		return nil
+	}
+	timings, err := t.step.Timings(0, slot)
+	if err != nil {
+		return err
+	}
+	for _, one := range timings {
+		to.Device += one.Duration
+	}
+	return nil
 }
 
 // Close frees what the training holds on the device.

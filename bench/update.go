@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"dino-vk/dino"
@@ -8,16 +9,20 @@ import (
 	"dino-vk/gpu/op"
 )
 
+// metricWords are those of op.Metrics.
+var metricWords = binary.Size(op.Metrics{}) / 4
+
 // The operations that are no layers, and so have no backward.
 
-// loss computes the gradient with the loss.
+// loss computes the gradient with the loss. A row's softmax must wait for sums
+// over the row, so the logits are read twice.
 func (s sizes) loss() operation {
 	student, teacher := s.crops*s.OutDim, 2*s.BatchSize*s.OutDim
 	return operation{"loss and its gradient", fmt.Sprintf("(%d, %d), (%d, %d)", s.crops, s.OutDim, 2*s.BatchSize, s.OutDim), 0,
-		traffic(student, teacher, s.OutDim, student), work{}, func(r *recorder) {
+		traffic(2*student, 2*teacher, s.OutDim, student), work{}, func(r *recorder) {
 			op.DINOLoss(r.tape, r.input(s.crops, s.OutDim), r.input(2*s.BatchSize, s.OutDim), r.input(s.OutDim),
-				r.params(s.Config), r.zeros(8), false)
-		}}
+				r.params(s.Config), r.zeros(metricWords), false)
+		}, counterpart{"kind": "loss", "crops": s.Crops(), "batch": s.BatchSize, "width": s.OutDim}}
 }
 
 func (s sizes) center() operation {
@@ -26,7 +31,7 @@ func (s sizes) center() operation {
 		sum := r.input(k)
 		op.ColSum(r.g, sum, r.input(rows, k), 1, false)
 		op.CenterUpdate(r.g, r.input(k), sum, r.params(s.Config), r.zeros(1), rows)
-	}}
+	}, nil}
 }
 
 // elements is the number of all weights of a network.
@@ -68,9 +73,9 @@ func (s sizes) gradientNorm() operation {
 	params, n := elements(s.Config)
 	return operation{"gradient norm", fmt.Sprintf("%d weights", n), 0, traffic(n), work{}, func(r *recorder) {
 		if o := s.optimizer(r, op.SGD, params); o != nil {
-			o.Check(r.g, r.params(s.Config), r.zeros(8), r.zeros(op.StatusWords), nil)
+			o.Check(r.g, r.params(s.Config), r.zeros(metricWords), r.zeros(op.StatusWords), nil)
 		}
-	}}
+	}, nil}
 }
 
 // updates are the updates of the student, fused with the teacher's average, by
@@ -79,16 +84,24 @@ func (s sizes) gradientNorm() operation {
 func (s sizes) updates() []operation {
 	params, n := elements(s.Config)
 	var list []operation
+	var lengths []int
+	for _, p := range params {
+		lengths = append(lengths, p.Len())
+	}
 	for _, u := range []struct {
 		rule       op.Rule
 		name       string
 		read, sent int // banks
 	}{{op.AdamW, "AdamW", 5, 4}, {op.SGD, "SGD", 4, 3}, {op.LARS, "LARS", 6, 3}} {
+		var torch counterpart
+		if u.rule == op.AdamW {
+			torch = counterpart{"kind": "adamw", "sizes": lengths}
+		}
 		list = append(list, operation{u.name + " + teacher", fmt.Sprintf("%d weights", n), 0, traffic(u.read*n, u.sent*n), work{}, func(r *recorder) {
 			if o := s.optimizer(r, u.rule, params); o != nil {
 				o.Update(r.g, r.params(s.Config), r.zeros(len(params), 2), r.zeros(op.StatusWords))
 			}
-		}})
+		}, torch})
 	}
 	return list
 }
@@ -103,7 +116,7 @@ func (s sizes) augment() operation {
 		a.Locals, a.GlobalSize, a.LocalSize = s.LocalCropsNumber, s.ImageSize, s.LocalSize
 		pictures := r.words(func(i int) uint32 { return uint32(i) * 2654435761 }, s.BatchSize, words)
 		op.Augment(r.g, a, pictures, r.pictureTable(s.BatchSize, 4*words, side), r.params(s.Config))
-	}}
+	}, nil}
 }
 
 // attentionProbs is the attention of CLS of the global crops.
@@ -114,7 +127,7 @@ func (s sizes) attentionProbs() operation {
 	return operation{"attention of CLS", fmt.Sprintf("%d of %d, %d heads", run.Sequences, run.Length, s.heads), 0,
 		flops.plus(traffic(tokens*s.dim, run.Sequences*s.dim, probs)), work{}, func(r *recorder) {
 			op.AttentionProbs(r.tape, r.input(tokens, 3*s.dim), s.heads, run.Length, 1)
-		}}
+		}, nil}
 }
 
 // neighbours finds the 20 nearest of 4096 features for each image of a batch.
@@ -124,7 +137,7 @@ func (s sizes) neighbours() operation {
 	return operation{"nearest neighbours", fmt.Sprintf("%d of (%d, %d) for %d", k, n, s.dim, q), 0,
 		product(q, n, s.dim).plus(traffic(q*s.dim, n*s.dim, 2*q*k)), work{}, func(r *recorder) {
 			op.NearestNeighbours(r.g, r.input(q, s.dim), r.input(n, s.dim), k)
-		}}
+		}, nil}
 }
 
 // table is the image table of a batch.

@@ -16,23 +16,32 @@ import (
 // What bench can measure.
 const (
 	benchPeaks   = "peaks"
-	benchKernels = "kernels"
 	benchSteps   = "steps"
+	benchHost    = "host"
+	benchKernels = "kernels"
+	benchGrowth  = "growth"
 	benchShaders = "shaders"
 )
 
 // How long bench measures one thing, and at most once through all operations
-// of a recipe.
+// of a recipe; a step of growth may take as long as growthLimit.
 var (
 	peakEffort   = bench.Effort{Least: 5, Most: 50, Time: 300 * time.Millisecond}
 	kernelEffort = bench.Effort{Least: 3, Most: 50, Time: 300 * time.Millisecond}
+	pairEffort   = bench.Effort{Least: 3, Most: 50, Time: 100 * time.Millisecond}
 	stepEffort   = bench.Effort{Least: 3, Most: 50, Time: 15 * time.Second}
+	hostEffort   = bench.Effort{Least: 3, Most: 50, Time: 5 * time.Second}
+	growthEffort = bench.Effort{Least: 2, Most: 20, Time: time.Second}
 )
 
-const kernelsLimit = 5 * time.Second
+const (
+	kernelsLimit = 5 * time.Second
+	growthLimit  = 4 * time.Second
+)
 
 func benchCommand() *cli.Command {
-	parts := []string{benchPeaks, benchKernels, benchSteps, benchShaders}
+	parts := []string{benchPeaks, benchSteps, benchHost, benchKernels, benchGrowth, benchShaders}
+	beside := []string{benchSteps, benchHost, benchPeaks, benchKernels, benchGrowth} // PyTorch
 	var recipes []string
 	for _, r := range bench.Recipes() {
 		recipes = append(recipes, r.Name)
@@ -41,25 +50,30 @@ func benchCommand() *cli.Command {
 		Name:     "bench",
 		Category: categoryMachine,
 		Usage:    "measure a device: its peaks, every kernel, whole training steps",
-		Description: "Times every operation of a training step beside the device's measured peaks, and\n" +
-			"whole steps on crops made beforehand; writes a .json and a .md file named after\n" +
-			"the device. shaders are the registers, spills and memory of every shader, as the\n" +
-			"driver's compiler tells them. What an earlier run measured and this one does not is kept there.",
+		Description: "Times every operation of a training step beside the device's measured peaks, whole\n" +
+			"steps on crops made beforehand, how long the host takes and the device waits, and\n" +
+			"how a step's time grows with its size; shaders are the registers, spills and memory\n" +
+			"of every shader, as the driver's compiler tells them. Writes a .json and a .md file\n" +
+			"named after the device. What an earlier run measured and this one does not is kept.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
 			&cli.IntFlag{Name: "batch-size", Usage: "`N` images of a whole step; 0 is the recipe's"},
-			&cli.BoolFlag{Name: "torch", Usage: "only compare whole steps with PyTorch, of the recipe small unless --recipe says another"},
+			&cli.BoolFlag{Name: "torch", Usage: "compare steps and kernels of one recipe, small if --recipe says no other, with PyTorch, and print a ratio for everything that there is a goal for"},
 			&cli.StringFlag{Name: "python", Usage: "Python `INTERPRETER` that has PyTorch; empty tries python3 and /usr/bin/python3"},
 			&cli.IntFlag{Name: "torch-steps", Value: 10, Usage: "`N` steps of each program in each of two turns of --torch"},
 			&cli.PathFlag{Name: "output", Value: "bench/results", Usage: "`FOLDER` of the results"},
 			&cli.StringFlag{Name: "device", Usage: "Vulkan device by index, part of its `NAME`, or UUID; empty takes the best"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
+			if err := errors.Join(noArguments(c), atLeast(c, "torch-steps", 1)); err != nil {
 				return err
 			}
-			only, err := choice(c, "only", parts)
+			all := parts
+			if c.Bool("torch") {
+				all = beside
+			}
+			only, err := choice(c, "only", all)
 			if err != nil {
 				return err
 			}
@@ -67,13 +81,10 @@ func benchCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Bool("torch") {
-				if !c.IsSet("recipe") {
-					chosen = chosen[:1]
-				}
-				return compareTorch(c, chosen)
+			if c.Bool("torch") && !c.IsSet("recipe") {
+				chosen = chosen[:1]
 			}
-			return measure(c, only, chosen)
+			return runBench(c, only, chosen)
 		},
 	}
 }
@@ -105,109 +116,136 @@ func findRecipe(c *cli.Context, name string) (bench.Recipe, error) {
 	return r, err
 }
 
-// compareTorch runs whole steps here and in PyTorch and writes the result. Its
-// last lines are the ratios of the two speeds: step of PyTorch in plain float32,
-// step-eager and step-compiled of its faster variants.
-func compareTorch(c *cli.Context, recipes []string) (err error) {
-	if len(recipes) != 1 || c.IsSet("only") {
-		return errors.New("--torch compares whole steps of one --recipe, and nothing else")
-	}
-	if c.Int("torch-steps") < 1 {
-		return fmt.Errorf("--torch-steps %d: must be positive", c.Int("torch-steps"))
-	}
-	r, err := findRecipe(c, recipes[0])
-	if err != nil {
-		return err
-	}
-	comparison := bench.Comparison{Python: []string{"python3", "/usr/bin/python3"}, Steps: c.Int("torch-steps"), Rounds: 2}
-	if python := c.String("python"); python != "" {
-		comparison.Python = []string{python}
-	}
-	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
-	if err != nil {
-		return err
-	}
-	defer closeDevice(dev, &err)
-	w, result := c.App.Writer, bench.NewResult(dev.Info())
-	fmt.Fprintf(w, "%s, %s\n", dev.Info().Name, dev.Info().DriverVersion)
-	compared, err := comparison.Compare(c.Context, dev, r, func(line string) { fmt.Fprintln(w, line) })
-	if err != nil {
-		return err
-	}
-	result.PyTorch = compared
-	path, err := result.Write(c.Path("output"))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "results are in %s\n", path)
-	for _, p := range compared {
-		name := "step"
-		if p.Variant != bench.Plain {
-			name += "-" + p.Variant
-		}
-		fmt.Fprintf(w, "losses agree: they differ by %.1e of them at most\n", p.Error)
-		fmt.Fprintf(w, "torch: %.2f images/s (PyTorch %s, %s, %s)\n", p.Theirs, p.Version, p.Variant, p.Threads)
-		fmt.Fprintf(w, "dino-vk: %.2f images/s\n", p.Ours)
-		fmt.Fprintf(w, "ratio: %s=%.3f\n", name, p.Ratio())
-	}
-	return nil
+// benchRun is a run of bench.
+type benchRun struct {
+	*cli.Context
+	dev     *gpu.Device
+	parts   []string
+	recipes []bench.Recipe
+	result  *bench.Result
 }
 
-// measure measures parts of the recipes and writes the result.
-func measure(c *cli.Context, parts, recipes []string) (err error) {
-	onlyShaders := slices.Equal(parts, []string{benchShaders})
-	dev, err := gpu.Open(gpu.Options{Device: c.String("device"), CompileOnly: onlyShaders})
-	if err != nil {
-		return err
-	}
-	defer closeDevice(dev, &err)
-	w, result := c.App.Writer, bench.NewResult(dev.Info())
-	fmt.Fprintf(w, "%s, %s\n", dev.Info().Name, dev.Info().DriverVersion)
-	if slices.Contains(parts, benchPeaks) || slices.Contains(parts, benchKernels) {
-		peaks, err := bench.MeasurePeaks(c.Context, dev, peakEffort)
-		if err != nil {
-			return err
-		}
-		result.Peaks = &peaks
-		fmt.Fprintln(w, "peaks:", result.Peaks)
-	}
+// runBench measures parts of the recipes and writes the result.
+func runBench(c *cli.Context, parts, recipes []string) (err error) {
+	b := benchRun{Context: c, parts: parts}
 	for _, name := range recipes {
 		r, err := findRecipe(c, name)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(parts, benchSteps) {
-			s, err := bench.MeasureSteps(c.Context, dev, r, stepEffort)
-			if err != nil {
-				return err
-			}
-			result.Steps = append(result.Steps, s)
-			fmt.Fprintln(w, "step:", s)
-		}
-		if slices.Contains(parts, benchKernels) {
-			fmt.Fprintf(w, "kernels of %s:\n", name)
-			list, err := bench.MeasureKernels(c.Context, dev, r, *result.Peaks, kernelsLimit, kernelEffort, func(k bench.Kernel) {
-				fmt.Fprintln(w, k.Line(result.Peaks))
-			})
-			if err != nil {
-				return err
-			}
-			result.Kernels = append(result.Kernels, list...)
-		}
+		b.recipes = append(b.recipes, r)
 	}
-	if slices.Contains(parts, benchShaders) {
-		fmt.Fprintln(w, "shaders:")
-		result.Shaders, err = bench.InspectShaders(c.Context, dev, func(s bench.CompiledShader) { fmt.Fprintln(w, s.Line()) })
-		if errors.Is(err, gpu.ErrNoStatistics) && !onlyShaders {
-			fmt.Fprintln(w, err)
-		} else if err != nil {
-			return err
-		}
+	onlyShaders := slices.Equal(parts, []string{benchShaders})
+	if b.dev, err = gpu.Open(gpu.Options{Device: c.String("device"), CompileOnly: onlyShaders}); err != nil {
+		return err
 	}
-	path, err := result.Write(c.Path("output"))
+	defer closeDevice(b.dev, &err)
+	b.result = bench.NewResult(b.dev.Info())
+	b.say("%s, %s", b.dev.Info().Name, b.dev.Info().DriverVersion)
+	measure := b.measure
+	if c.Bool("torch") {
+		measure = b.compare
+	}
+	if err := measure(); err != nil {
+		return err
+	}
+	path, err := b.result.Write(c.Path("output"))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "results are in", path)
-	return bench.CheckSpills(result.Shaders)
+	b.say("results are in %s", path)
+	return bench.CheckSpills(b.result.Shaders)
+}
+
+func (b *benchRun) say(format string, args ...any) { fmt.Fprintf(b.App.Writer, format+"\n", args...) }
+
+func (b *benchRun) wants(part string) bool { return slices.Contains(b.parts, part) }
+
+// peaks measures them where one of the parts needs them.
+func (b *benchRun) peaks(parts ...string) error {
+	if !slices.ContainsFunc(parts, b.wants) {
+		return nil
+	}
+	p, err := bench.MeasurePeaks(b.Context.Context, b.dev, peakEffort)
+	if err != nil {
+		return err
+	}
+	b.result.Peaks = &p
+	b.say("peaks: %v", b.result.Peaks)
+	return nil
+}
+
+// measure measures this program alone.
+func (b *benchRun) measure() error {
+	if err := b.peaks(benchPeaks, benchKernels); err != nil {
+		return err
+	}
+	for _, r := range b.recipes {
+		if b.wants(benchSteps) {
+			s, err := bench.MeasureSteps(b.Context.Context, b.dev, r, stepEffort)
+			if err != nil {
+				return err
+			}
+			b.result.Steps = append(b.result.Steps, s)
+			b.say("step: %v", s)
+		}
+		for _, part := range []func(bench.Recipe) error{b.host, b.kernels, b.growth} {
+			if err := part(r); err != nil {
+				return err
+			}
+		}
+	}
+	return b.shaders()
+}
+
+func (b *benchRun) host(r bench.Recipe) error {
+	if !b.wants(benchHost) {
+		return nil
+	}
+	h, err := bench.MeasureHost(b.Context.Context, b.dev, r, hostEffort)
+	if err != nil {
+		return err
+	}
+	b.result.Host = append(b.result.Host, h)
+	b.say("host: %v", h)
+	return nil
+}
+
+func (b *benchRun) kernels(r bench.Recipe) error {
+	if !b.wants(benchKernels) {
+		return nil
+	}
+	b.say("kernels of %s:", r.Name)
+	list, err := bench.MeasureKernels(b.Context.Context, b.dev, r, *b.result.Peaks, kernelsLimit, kernelEffort, func(k bench.Kernel) {
+		b.say("%s", k.Line(b.result.Peaks))
+	})
+	b.result.Kernels = append(b.result.Kernels, list...)
+	return err
+}
+
+func (b *benchRun) growth(r bench.Recipe) error {
+	if !b.wants(benchGrowth) {
+		return nil
+	}
+	b.say("steps of %s by size:", r.Name)
+	list, err := bench.MeasureGrowth(b.Context.Context, b.dev, r, growthLimit, growthEffort, func(s bench.SizeTime) { b.say("%v", s) })
+	for _, g := range list {
+		b.result.Growth = append(b.result.Growth, g)
+		b.say("growth: %v", g)
+	}
+	return err
+}
+
+func (b *benchRun) shaders() error {
+	if !b.wants(benchShaders) {
+		return nil
+	}
+	b.say("shaders:")
+	var err error
+	b.result.Shaders, err = bench.InspectShaders(b.Context.Context, b.dev, func(s bench.CompiledShader) { b.say("%s", s.Line()) })
+	if errors.Is(err, gpu.ErrNoStatistics) && len(b.parts) > 1 {
+		b.say("%v", err)
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"dino-vk/gpu"
+)
+
+// Goal is a figure that this program has a goal for: a speed over another one's,
+// or what its name says.
+type Goal struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+func (g Goal) String() string { return fmt.Sprintf("ratio: %s=%.3f", g.Name, g.Value) }
+
+// CompareKernels times a recipe's operations that PyTorch has, too, and products
+// of square matrices, here and there by turns. On GPUs they are timed in
+// bfloat16, too. progress is told of each.
+func (c Comparison) CompareKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, progress func(Pair)) ([]Pair, error) {
+	script, err := newTorch(ctx, c.Python)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	defer script.close()
+	w, err := script.startWorker(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	defer w.close()
+	config := kernelBatch(r.Config, p, limit)
+	types, cubes := []gpu.Type{gpu.F32}, []operation{cube(1024)}
+	if dev.Info().Kind != gpu.CPU {
+		types, cubes = append(types, gpu.BF16), append(cubes, cube(4096))
+	}
+	var all []Pair
+	for _, typ := range types {
+		for i, o := range slices.Concat(cubes, bareProducts(config), compared(config)) {
+			found, err := w.pairs(ctx, dev, o, typ, e, c.Rounds)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s: %w", o.name, err)
+			}
+			for _, one := range found {
+				if i >= len(cubes) {
+					one.Recipe, one.Batch = r.Name, config.BatchSize
+				}
+				all = append(all, one)
+				progress(one)
+			}
+		}
+	}
+	return all, nil
+}
+
+// PairGoals are the goals that pairs of a recipe on a device decide: on a GPU in
+// bfloat16, and with -fp32 in float32.
+func PairGoals(kind gpu.Kind, recipe string, pairs []Pair) []Goal {
+	var list []Goal
+	for _, typ := range []gpu.Type{gpu.BF16, gpu.F32} {
+		suffix := ""
+		if typ == gpu.F32 && kind != gpu.CPU {
+			suffix = "-fp32"
+		}
+		add := func(name string, in func(p Pair) bool) {
+			ours, theirs := 0.0, 0.0
+			for _, p := range pairs {
+				if p.Type == torchTypes[typ] && in(p) {
+					ours += float64(p.Times) * p.Ours
+					theirs += float64(p.Times) * p.Best
+				}
+			}
+			if ours > 0 {
+				list = append(list, Goal{name + suffix, theirs / ours})
+			}
+		}
+		for _, n := range []int{1024, 4096} {
+			shape := cube(n).shape
+			add(fmt.Sprintf("gemm-%d", n), func(p Pair) bool { return p.Recipe == "" && p.Shape == shape })
+		}
+		add("gemm-model", func(p Pair) bool { return p.Recipe == recipe && strings.Contains(p.Operation, ": ") })
+		fused := []string{"patch embedding", "qkv", "projection + residual", "fc1 + GELU", "fc2 + residual", "prototypes"}
+		add("gemm-"+recipe, func(p Pair) bool { return p.Recipe == recipe && slices.Contains(fused, p.Operation) })
+		for _, pass := range []string{"forward", "backward"} {
+			first := slices.IndexFunc(pairs, func(p Pair) bool { return p.Recipe == recipe && p.Operation == "attention" })
+			if first >= 0 { // the global crops'
+				add("attention-"+pass, func(p Pair) bool {
+					return p.Recipe == recipe && p.Operation == "attention" && p.Shape == pairs[first].Shape && p.Pass == pass
+				})
+			}
+		}
+	}
+	return list
+}
+
+// MeasureCopies compares what only moves memory with the peak of copying it, on
+// tensors beyond the caches: layer norm forward and backward, the softmax of the
+// loss's logits, the whole loss with its gradient, and AdamW with the teacher's
+// average, of ViT-S/16.
+func MeasureCopies(ctx context.Context, dev *gpu.Device, p Peaks, e Effort) ([]Goal, error) {
+	c := paper()
+	c.BatchSize = 16
+	return measureCopies(ctx, dev, sizesOf(c), 64<<20, p, e)
+}
+
+// measureCopies does it with a layer norm of so many bytes.
+func measureCopies(ctx context.Context, dev *gpu.Device, s sizes, bytes int, p Peaks, e Effort) ([]Goal, error) {
+	var list []Goal
+	for _, one := range []struct {
+		name string
+		operation
+	}{
+		{"layernorm-copy", s.layerNorm("layer norm", 1, bytes/4/s.dim)},
+		{"loss-copy", s.loss()},
+		{"adamw-copy", s.updates()[0]},
+	} {
+		kernels, err := one.measure(ctx, dev, gpu.F32, e)
+		if err != nil {
+			return nil, fmt.Errorf("bench: %s: %w", one.name, err)
+		}
+		moved, seconds := one.forward.plus(one.backward).bytes, 0.0
+		for _, k := range kernels {
+			seconds += k.Milliseconds.Median / 1e3
+			for _, part := range k.Parts {
+				if part.Kernel == "dinoloss_rows" { // reads all logits once
+					rate := traffic((s.crops+2*s.BatchSize)*s.OutDim, s.OutDim).bytes / (part.Milliseconds / 1e3)
+					list = append(list, Goal{"softmax-copy", rate / 1e9 / p.GBs})
+				}
+			}
+		}
+		list = append(list, Goal{one.name, moved / seconds / 1e9 / p.GBs})
+	}
+	return list, nil
+}
+
+// StepGoals are the goals that steps beside PyTorch decide. The first is the
+// ratio to PyTorch's plain form.
+func StepGoals(list []PyTorch) []Goal {
+	var goals []Goal
+	for _, p := range list {
+		goals = append(goals, Goal{stepName(p.Variant), p.Ratio()})
+	}
+	slices.SortStableFunc(goals, func(a, b Goal) int {
+		return cmp.Compare(len(a.Name), len(b.Name)) // "step" is the first
+	})
+	if len(list) > 0 {
+		goals = append(goals, Goal{"images-per-second", list[0].Ours})
+	}
+	return goals
+}
+
+func stepName(variant string) string {
+	if variant == Plain {
+		return "step"
+	}
+	return "step-" + variant
+}
+
+// Goals are those that the host's part in a step decides.
+func (h Host) Goals() []Goal {
+	return []Goal{{"host-ms-per-step", h.Milliseconds.Median}, {"submits-per-step", h.Submits}, {"gpu-idle", h.Idle}}
+}
+
+// Goal is the growth's deviation from a line.
+func (g Growth) Goal() Goal { return Goal{"growth-" + g.Of, g.Deviation} }

@@ -3,8 +3,8 @@ package op
 import "dino-vk/gpu"
 
 var (
-	dinoLossRows = gpu.Plain("dinoloss_rows")
-	dinoLoss     = gpu.Plain("dinoloss")
+	dinoLossRows = rowsKernel("dinoloss_rows")
+	dinoLoss     = rowsKernel("dinoloss")
 	dinoLossSum  = gpu.Plain("dinoloss_sum")
 )
 
@@ -51,7 +51,7 @@ func logitStats(g *gpu.Graph, logits, center, params, stats *gpu.Tensor, first i
 	rows, width := logits.Dim(0), logits.Dim(1)
 	type push struct{ Rows, Width, FirstStat, HasCenter uint32 }
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, dinoLossRows, s.n, width)
+		shader, groups := rowShader(g, dinoLossRows, s.n, width, s.of(logits), center)
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), uint32(first + s.first), bit(center != nil)},
 			s.of(logits), center, params, stats)
 	}
@@ -114,7 +114,7 @@ func (l *lossPass) dispatch(terms *gpu.Tensor, crop, crops, image, images, chunk
 		uint32(l.width), uint32(l.batch), uint32(image), uint32(images), uint32(crop), uint32(crops),
 		row0, row1, row, uint32(chunk), uint32(chunks), uint32(term),
 	}
-	l.g.Dispatch(quadShader(l.g, dinoLoss, l.width), gpu.Groups{chunks, images, 1}, push,
+	l.g.Dispatch(quadShader(l.g, dinoLoss, l.width, teacher0, teacher1, student, l.center), gpu.Groups{chunks, images, 1}, push,
 		teacher0, teacher1, student, l.center, l.stats, l.params, dstudent, terms)
 }
 

@@ -2,15 +2,19 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"dino-vk/gpu"
 )
 
 var (
-	optimSquares     = gpu.Plain("optim_squares")
-	optimClip        = gpu.Plain("optim_clip")
-	optimCheck       = gpu.Plain("optim_check")
-	optimAdamW       = gpu.Plain("optim_adamw")
+	optimSquares = gpu.Plain("optim_squares")
+	optimClip    = gpu.Plain("optim_clip")
+	optimCheck   = gpu.Plain("optim_check")
+	optimAdamW   = &gpu.Kernel{Name: "optim_adamw", Variants: []gpu.Variant{
+		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, bank any) bool { return onCPU(caps) && fitsTexels(caps, bank.(*gpu.Tensor)) }},
+		{Module: "optim_adamw"},
+	}}
 	optimMomentum    = gpu.Plain("optim_momentum")
 	optimLARSSquares = gpu.Plain("optim_lars_squares")
 	optimLARSRates   = gpu.Plain("optim_lars_rates")
@@ -127,12 +131,16 @@ func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 		o.momentum(g, params, norms, status)
 		return
 	}
-	shader := g.Pick(optimAdamW, nil).With("COPIES", bit(o.roles.WeightCopy != nil))
+	r := o.roles
 	for i, table := range o.tables {
+		banks := []*gpu.Tensor{r.Weight.banks[i], r.Gradient.banks[i], r.Moment1.banks[i], r.Moment2.banks[i], r.Teacher.banks[i]}
+		shader := g.Pick(optimAdamW, banks[0]).With("COPIES", bit(r.WeightCopy != nil))
+		args := append(slices.Clone(banks), table, norms, params, status, r.WeightCopy.bank(i), r.TeacherCopy.bank(i))
+		if shader.Module == "optim_adamw_texel" {
+			args = append(args, banks...)
+		}
 		n := table.Dim(0)
-		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)},
-			o.roles.Weight.banks[i], o.roles.Gradient.banks[i], o.roles.Moment1.banks[i], o.roles.Moment2.banks[i],
-			o.roles.Teacher.banks[i], table, norms, params, status, o.roles.WeightCopy.bank(i), o.roles.TeacherCopy.bank(i))
+		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)}, args...)
 	}
 }
 

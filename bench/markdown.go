@@ -19,9 +19,9 @@ func (r *Result) Markdown() string {
 	}
 	if len(r.Steps) > 0 {
 		b.WriteString("\n## Training steps\n\n")
-		table(&b, []string{"recipe", "batch", "images/s", "ms a step", "quartiles", "steps", "GFLOP/s", "% of peak"})
+		table(&b, []string{"recipe", "precision", "batch", "images/s", "ms a step", "quartiles", "steps", "GFLOP/s", "% of peak"})
 		for _, s := range r.Steps {
-			row(&b, s.Recipe, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Milliseconds.between(),
+			row(&b, s.Recipe, s.Precision, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Milliseconds.between(),
 				s.Count, figure(s.GFLOPs), r.Peaks.compute(s.GFLOPs))
 		}
 	}

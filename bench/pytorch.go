@@ -23,15 +23,16 @@ import (
 
 // PyTorch is the speed of training steps beside the same steps in PyTorch.
 type PyTorch struct {
-	Recipe  string    `json:"recipe"`
-	Variant string    `json:"variant"` // of torch_step.py
-	Batch   int       `json:"batch"`
-	Version string    `json:"version"` // of PyTorch
-	Threads string    `json:"threads"` // the fastest setting of those tried, or the GPU
-	Theirs  float64   `json:"pytorch"` // images per second
-	Ours    float64   `json:"dino_vk"`
-	Losses  []float32 `json:"losses"`     // of the first steps
-	Error   float64   `json:"loss_error"` // their greatest relative difference from PyTorch's
+	Recipe    string    `json:"recipe"`
+	Variant   string    `json:"variant"`   // of torch_step.py
+	Precision string    `json:"precision"` // of this program
+	Batch     int       `json:"batch"`
+	Version   string    `json:"version"` // of PyTorch
+	Threads   string    `json:"threads"` // the fastest setting of those tried, or the GPU
+	Theirs    float64   `json:"pytorch"` // images per second
+	Ours      float64   `json:"dino_vk"`
+	Losses    []float32 `json:"losses"`     // of the first steps
+	Error     float64   `json:"loss_error"` // their greatest relative difference from PyTorch's
 }
 
 // Ratio is this program's speed over PyTorch's.
@@ -39,8 +40,8 @@ func (p *PyTorch) Ratio() float64 { return p.Ours / p.Theirs }
 
 // String says it in a line.
 func (p *PyTorch) String() string {
-	return fmt.Sprintf("%s, batch %d: %s images/s, PyTorch %s (%s, %s) %s images/s: %.3g of its speed; the first losses differ by %.1e of them at most",
-		p.Recipe, p.Batch, figure(p.Ours), p.Version, p.Variant, p.Threads, figure(p.Theirs), p.Ratio(), p.Error)
+	return fmt.Sprintf("%s, batch %d, %s: %s images/s, PyTorch %s (%s, %s) %s images/s: %.3g of its speed; the first losses differ by %.1e of them at most",
+		p.Recipe, p.Batch, p.Precision, figure(p.Ours), p.Version, p.Variant, p.Threads, figure(p.Theirs), p.Ratio(), p.Error)
 }
 
 // ErrNoPyTorch says that no Python with PyTorch was found, and how to get one.
@@ -77,7 +78,8 @@ type Comparison struct {
 
 // Compare runs a recipe's steps here and in PyTorch by turns, from the same
 // weights and on the same crops: in PyTorch as plain float32 and, on CUDA, as
-// the faster variants that this PyTorch has, too. The error is ErrNoPyTorch, or
+// the faster variants that this PyTorch has, too; these in 16 bits here as well,
+// where the device is made for them. The error is ErrNoPyTorch, or
 // ErrLoss if two don't compute the same.
 func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) ([]PyTorch, error) {
 	script, err := newTorch(ctx, c.Python)
@@ -85,12 +87,13 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	defer script.close()
-	ours, err := NewTraining(dev, r.Config)
+	r.Config.Precision = dino.FP32
+	exact, err := NewTraining(dev, r.Config)
 	if err != nil {
 		return nil, err
 	}
-	defer ours.Close()
-	err = dino.WriteFile(script.input, ours.write)
+	defer exact.Close()
+	err = dino.WriteFile(script.input, exact.write)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
@@ -98,19 +101,30 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	steps := max(c.Steps+1, comparedSteps)
-	list := make([]PyTorch, len(variants))
-	var mine []float64 // seconds
-	theirs := make([][]float64, len(variants))
-	for round := range c.Rounds {
-		times, err := ours.Run(ctx, steps)
-		if err != nil {
+	r.Config.Precision = dino.AutoPrecision
+	quick := exact
+	if r.Config = r.Config.Precise(dev.Caps()); r.Config.Precision != dino.FP32 && len(variants) > 1 {
+		if quick, err = NewTraining(dev, r.Config); err != nil {
 			return nil, err
 		}
-		for _, one := range times[1:] {
-			mine = append(mine, one.Duration.Seconds())
-		}
+		defer quick.Close()
+	}
+	steps := max(c.Steps+1, comparedSteps)
+	list := make([]PyTorch, len(variants))
+	mine, theirs := make([][]float64, len(variants)), make([][]float64, len(variants)) // seconds
+	for round := range c.Rounds {
 		for i, variant := range variants {
+			ours := exact
+			if variant != Plain {
+				ours = quick
+			}
+			times, err := ours.Run(ctx, steps)
+			if err != nil {
+				return nil, err
+			}
+			for _, one := range times[1:] {
+				mine[i] = append(mine[i], one.Duration.Seconds())
+			}
 			output, err := script.run(ctx, variant, script.threads, steps)
 			if err != nil {
 				return nil, fmt.Errorf("bench: %w", err)
@@ -120,14 +134,14 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 				continue
 			}
 			p := &list[i]
-			*p = PyTorch{Recipe: r.Name, Variant: variant, Batch: r.Config.BatchSize, Version: output.Version, Threads: script.where(output)}
+			*p = PyTorch{Recipe: r.Name, Variant: variant, Precision: ours.config.Precision, Batch: r.Config.BatchSize, Version: output.Version, Threads: script.where(output)}
 			if err := p.compare(times, output.Losses, progress); err != nil {
 				return nil, fmt.Errorf("bench: %w", err)
 			}
 		}
 	}
 	for i := range list {
-		list[i].Ours = float64(r.Config.BatchSize) / spread(mine).Median
+		list[i].Ours = float64(r.Config.BatchSize) / spread(mine[i]).Median
 		list[i].Theirs = float64(r.Config.BatchSize) / spread(theirs[i]).Median
 	}
 	return list, nil

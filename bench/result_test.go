@@ -15,10 +15,10 @@ import (
 func exampleResult() *Result {
 	r := NewResult(gpu.Info{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Kind: gpu.CPU, Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"})
 	r.Peaks = &Peaks{GFLOPs: 100, GBs: 20, CopyShader: 5, CopyBuffer: 20}
-	r.Steps = []Steps{{Recipe: "small", Batch: 64, Count: 3, Milliseconds: Spread{640, 600, 700}, ImagesPerSecond: 100, GFLOPs: 73, Loss: 5.1}}
+	r.Steps = []Steps{{Recipe: "small", Precision: "fp32", Batch: 64, Count: 3, Milliseconds: Spread{640, 600, 700}, ImagesPerSecond: 100, GFLOPs: 73, Loss: 5.1}}
 	r.PyTorch = []PyTorch{
-		{Recipe: "small", Variant: Plain, Batch: 64, Version: "2.0", Threads: "GPU", Theirs: 100, Ours: 50, Losses: []float32{5}, Error: 1e-6},
-		{Recipe: "small", Variant: Compiled, Batch: 64, Version: "2.0", Threads: "GPU", Theirs: 200, Ours: 50, Losses: []float32{5}, Error: 1e-2},
+		{Recipe: "small", Variant: Plain, Precision: "fp32", Batch: 64, Version: "2.0", Threads: "GPU", Theirs: 100, Ours: 50, Losses: []float32{5}, Error: 1e-6},
+		{Recipe: "small", Variant: Compiled, Precision: "fp32", Batch: 64, Version: "2.0", Threads: "GPU", Theirs: 200, Ours: 50, Losses: []float32{5}, Error: 1e-2},
 	}
 	r.Kernels = []Kernel{
 		{Recipe: "small", Batch: 64, Operation: "qkv", Shape: "(2, 3) → 5", Pass: "forward", Milliseconds: Spread{2, 1, 3}, GFLOPs: 25, GBs: 4,
@@ -50,8 +50,8 @@ func TestResult(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# llvmpipe (LLVM 15.0.6, 256 bits)\n", "100 GFLOP/s of fp32",
-		"| small | 64 | 100 | 640 | 600 to 700 | 3 | 73.0 | 73.0 % |\n",
-		"- small, batch 64: 50.0 images/s, PyTorch 2.0 (compiled, GPU) 200 images/s: 0.25 of its speed;",
+		"| small | fp32 | 64 | 100 | 640 | 600 to 700 | 3 | 73.0 | 73.0 % |\n",
+		"- small, batch 64, fp32: 50.0 images/s, PyTorch 2.0 (compiled, GPU) 200 images/s: 0.25 of its speed;",
 		"## Kernels: small, batch 64\n",
 		"| qkv | (2, 3) → 5 | forward | 2.00 | 1.00 to 3.00 | 25.0 | 25.0 % | 4.00 | 20.0 % | gemm ×2: 2.00 |\n",
 	} {

@@ -10,6 +10,7 @@ import (
 // Steps is the speed of whole training steps, the crops being made beforehand.
 type Steps struct {
 	Recipe          string  `json:"recipe"`
+	Precision       string  `json:"precision"`
 	Batch           int     `json:"batch"`
 	Count           int     `json:"steps"`
 	Milliseconds    Spread  `json:"milliseconds"` // of a step
@@ -20,6 +21,7 @@ type Steps struct {
 
 // MeasureSteps trains for some steps, after two that warm up.
 func MeasureSteps(ctx context.Context, dev *gpu.Device, r Recipe, e Effort) (Steps, error) {
+	r.Config = r.Config.Precise(dev.Caps())
 	t, err := NewTraining(dev, r.Config)
 	if err != nil {
 		return Steps{}, fmt.Errorf("%s: %w", r.Name, err)
@@ -43,7 +45,7 @@ func summarize(r Recipe, list []StepTime) Steps {
 	for _, one := range list {
 		times = append(times, milliseconds(one.Duration))
 	}
-	s := Steps{Recipe: r.Name, Batch: r.Config.BatchSize, Count: len(list), Milliseconds: spread(times)}
+	s := Steps{Recipe: r.Name, Precision: r.Config.Precision, Batch: r.Config.BatchSize, Count: len(list), Milliseconds: spread(times)}
 	seconds := s.Milliseconds.Median / 1000
 	s.ImagesPerSecond, s.GFLOPs = float64(s.Batch)/seconds, StepFLOPs(r.Config)/seconds/1e9
 	return s

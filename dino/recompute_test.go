@@ -2,6 +2,7 @@ package dino
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"dino-vk/gpu/gputest"
@@ -14,28 +15,35 @@ import (
 func TestRecompute(t *testing.T) {
 	for name, set := range map[string]func(c *Config){
 		"vit":        func(c *Config) { c.Depth, c.DropPathRate = 3, 0.3 },
-		"accumulate": func(c *Config) { c.BatchSize, c.Accumulate, c.DropPathRate = 2, 3, 0.3 },
+		"accumulate": func(c *Config) { c.BatchSize, c.Accumulate, c.DropPathRate = 1, 3, 0.3 },
+		"fp16":       func(c *Config) { c.Precision, c.DropPathRate = FP16, 0.3 },
+		"bf16":       func(c *Config) { c.Precision, c.DropPathRate = BF16, 0.3 },
 		"resnet":     func(c *Config) { convNet(c); c.BatchSize, c.Accumulate = 2, 2 },
 		"bottleneck": func(c *Config) { convNet(c); c.Arch = "resnet50" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept := runSettings(t)
 			set(&kept)
-			kept.FreezeLastLayer, kept.Epochs, kept.MaxSteps = 0, 2, 3
+			kept.FreezeLastLayer, kept.MaxSteps = 0, 3
 			want := run(t, kept)
 
 			again := kept
 			again.Output, again.Recompute = t.TempDir(), true
 			got := run(t, again)
 			for i, w := range want.steps {
-				if g := got.steps[i]; g.Metrics != w.Metrics {
+				if g := got.steps[i]; fmt.Sprint(g.Metrics) != fmt.Sprint(w.Metrics) { // NaN equals NaN
 					t.Errorf("step %d: %+v, want %+v", i+1, g.Metrics, w.Metrics)
 				}
 			}
 			sameRun(t, kept.Output, again.Output)
 
-			kept.MaxSteps, again.MaxSteps, again.Recompute = 6, 6, false
+			kept.MaxSteps, again.MaxSteps = 6, 6
 			run(t, kept)
+			run(t, again)
+			kept.MaxSteps, again.MaxSteps, again.Recompute = 0, 0, false
+			if steps := run(t, kept).steps; steps[len(steps)-1].Skipped > 6 {
+				t.Errorf("%+v: too many steps were skipped", steps[len(steps)-1])
+			}
 			run(t, again)
 			sameRun(t, kept.Output, again.Output)
 		})

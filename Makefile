@@ -25,7 +25,8 @@ check:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-# Compile the GLSL sources that changed and write the manifest (needs glslang-tools).
+# Compile the GLSL sources that changed and write the manifest (needs glslang-tools,
+# and GLSLANG_COOP, a newer glslang, for cooperative matrices).
 shaders:
 	$(GO) run ./shaders/compile
 

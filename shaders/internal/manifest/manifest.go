@@ -7,10 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -20,13 +21,13 @@ type Hashes struct{ Source, SPIRV string }
 
 // Manifest says what the committed SPIR-V was made from.
 type Manifest struct {
-	Compiler string
-	Modules  map[string]Hashes
+	Compilers map[string]string // versions, by the target that they compile for
+	Modules   map[string]Hashes
 }
 
 // Read reads DIR/manifest.
 func Read(dir string) (Manifest, error) {
-	m := Manifest{Modules: map[string]Hashes{}}
+	m := Manifest{Compilers: map[string]string{}, Modules: map[string]Hashes{}}
 	f, err := os.Open(filepath.Join(dir, "manifest"))
 	if err != nil {
 		return m, err
@@ -34,7 +35,8 @@ func Read(dir string) (Manifest, error) {
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		if v, ok := strings.CutPrefix(s.Text(), "compiler "); ok {
-			m.Compiler = v
+			target, version, _ := strings.Cut(v, " ")
+			m.Compilers[target] = version
 		} else if w := strings.Fields(s.Text()); len(w) == 3 {
 			m.Modules[w[0]] = Hashes{w[1], w[2]}
 		}
@@ -45,16 +47,38 @@ func Read(dir string) (Manifest, error) {
 // Write writes DIR/manifest, modules in order of name.
 func (m Manifest) Write(dir string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "compiler %s\n", m.Compiler)
-	names := make([]string, 0, len(m.Modules))
-	for n := range m.Modules {
-		names = append(names, n)
+	for _, target := range slices.Sorted(maps.Keys(m.Compilers)) {
+		fmt.Fprintf(&b, "compiler %s %s\n", target, m.Compilers[target])
 	}
-	sort.Strings(names)
-	for _, n := range names {
+	for _, n := range slices.Sorted(maps.Keys(m.Modules)) {
 		fmt.Fprintf(&b, "%s %s %s\n", n, m.Modules[n].Source, m.Modules[n].SPIRV)
 	}
 	return os.WriteFile(filepath.Join(dir, "manifest"), []byte(b.String()), 0o644)
+}
+
+// Targets that modules are compiled for: the environment that most need, and the
+// one of a source that says `#pragma target vulkan1.3`.
+const (
+	Vulkan11 = "vulkan1.1"
+	Vulkan13 = "vulkan1.3"
+)
+
+var target = regexp.MustCompile(`(?m)^#pragma target (\S+)$`)
+
+// Target is what DIR/NAME.comp is compiled for.
+func Target(dir, name string) (string, error) {
+	src, err := os.ReadFile(filepath.Join(dir, name+".comp"))
+	if err != nil {
+		return "", err
+	}
+	switch m := target.FindSubmatch(src); {
+	case m == nil:
+		return Vulkan11, nil
+	case string(m[1]) == Vulkan13:
+		return Vulkan13, nil
+	default:
+		return "", fmt.Errorf("%s: unknown target %s", name, m[1])
+	}
 }
 
 var include = regexp.MustCompile(`(?m)^\s*#include\s+"([^"]+)".*$`)

@@ -22,6 +22,7 @@ const (
 	TimelineSemaphore
 	MemoryModel
 	CoopMatrix    // VK_KHR_cooperative_matrix
+	CoopMatrix2   // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing
 	TransferQueue // a queue family that only copies
 	SharedMemory  // quick shared memory and barriers: the device is no CPU
 )
@@ -37,6 +38,7 @@ var featureNames = map[string]Features{
 	"timeline":            TimelineSemaphore,
 	"memorymodel":         MemoryModel,
 	"coopmat":             CoopMatrix,
+	"coopmat2":            CoopMatrix2,
 	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
 }
@@ -80,7 +82,13 @@ type Caps struct {
 	SharedBytes    uint32    // shared memory of a workgroup
 	MaxPush        uint32    // bytes of push constants
 	SubgroupSize   uint32
+	MinSubgroup    uint32 // with SubgroupSizeControl, what a shader may ask for
+	MaxSubgroup    uint32
 	Products       []MatrixProduct // with CoopMatrix: the preferred first
+
+	WorkgroupProducts []WorkgroupProduct // with CoopMatrix2
+	MaxMatrix         int                // with CoopMatrix2: most rows or columns of a workgroup's matrix
+	ReservedShared    uint32             // with CoopMatrix2: shared memory that the driver takes of such a workgroup
 }
 
 // MinimalCaps are the least limits that the kernels are written for; they are
@@ -97,4 +105,6 @@ var MinimalCaps = Caps{
 	SharedBytes:    16 << 10,
 	MaxPush:        128,
 	SubgroupSize:   4,
+	MinSubgroup:    4,
+	MaxSubgroup:    4,
 }

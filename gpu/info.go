@@ -167,16 +167,21 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	more := in.api.Properties(p, c.support)
 	c.DeviceUUID, c.DriverUUID = more.DeviceUUID, more.DriverUUID
 	c.Driver, c.DriverVersion = more.DriverName, more.DriverInfo
-	c.SubgroupSize = more.SubgroupSize
+	c.SubgroupSize, c.MinSubgroup, c.MaxSubgroup = more.SubgroupSize, more.MinSubgroup, more.MaxSubgroup
 	c.MaxAllocation = int64(more.MaxAllocation)
 	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
+	c.features.SubgroupSizeControl = c.features.SubgroupSizeControl && more.RequiredSubgroup
 	c.Features = c.mask(disable)
 	if copies {
 		c.Features |= TransferQueue &^ disable
 	}
 	if c.Features&CoopMatrix != 0 {
 		c.Products = matrixProducts(in.api.CooperativeMatrices(p, c.support))
+	}
+	if c.Features&CoopMatrix2 != 0 {
+		c.WorkgroupProducts = workgroupProducts(in.api.FlexibleMatrices(p, c.support))
+		c.MaxMatrix, c.ReservedShared = int(more.Matrix2.MaxDimension), more.Matrix2.SharedBytes
 	}
 	return c
 }
@@ -196,7 +201,8 @@ func (c *candidate) mask(disable Features) Features {
 		BufferDeviceAddress: {&f.BufferDeviceAddress},
 		TimelineSemaphore:   {&f.TimelineSemaphore},
 		MemoryModel:         {&f.MemoryModel},
-		CoopMatrix:          {&f.CooperativeMatrix},
+		CoopMatrix:          {&f.CooperativeMatrix, &f.Maintenance4},
+		CoopMatrix2:         {&f.Matrix2.WorkgroupScope, &f.Matrix2.FlexibleDimensions, &f.Matrix2.TensorAddressing},
 	} {
 		every := true
 		for _, m := range members {

@@ -23,6 +23,18 @@ func TestMatrixProducts(t *testing.T) {
 	}
 }
 
+func TestWorkgroupProducts(t *testing.T) {
+	const f16, f32, subgroup, workgroup = 0, 1, 3, 2
+	got := workgroupProducts([]vk.FlexibleMatrix{
+		{CooperativeMatrix: vk.CooperativeMatrix{M: 16, N: 16, K: 16, A: f16, B: f16, C: f32, Result: f32, Scope: subgroup}, Invocations: 32},
+		{CooperativeMatrix: vk.CooperativeMatrix{M: 32, N: 16, K: 16, A: f16, B: f16, C: f32, Result: f32, Scope: workgroup}, Invocations: 256},
+	})
+	want := []WorkgroupProduct{{MatrixProduct{32, 16, 16, ComponentF16, ComponentF32}, 256}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // A device with the feature has products (the specification demands one), and
 // masking the feature hides them.
 func TestDeviceMatrixProducts(t *testing.T) {
@@ -44,6 +56,9 @@ func TestDeviceMatrixProducts(t *testing.T) {
 			reported := in.api.CooperativeMatrices(d.physical, d.support)
 			if has && len(reported) == 0 {
 				t.Errorf("%s has the feature and no product", d.Name)
+			}
+			for _, p := range in.api.FlexibleMatrices(d.physical, d.support) {
+				reported = append(reported, p.CooperativeMatrix)
 			}
 			for _, p := range reported {
 				if p.M == 0 || p.N == 0 || p.K == 0 || p.Scope == 0 {

@@ -134,6 +134,10 @@ func (p *pipeline) destroy(d *Device) {
 	vulkan.DestroyDescriptorSetLayout(d.handle, p.set, nil)
 }
 
+// subgroupConstant names the specialization constant of modules whose
+// subgroups must be full and of a size that they are told.
+const subgroupConstant = "SUBGROUP"
+
 // get returns the pipeline of a shader, made on first use.
 func (p *pipelines) get(d *Device, m *module, s Shader) (*pipeline, error) {
 	p.Lock()
@@ -199,7 +203,7 @@ func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags ui
 		err = check("create pipeline layout", r)
 	}
 	if err == nil {
-		made.handle, r = d.api.CreateComputePipeline(d.handle, cache, shader, "main", made.layout, spec, flags)
+		made.handle, r = d.api.CreateComputePipeline(d.handle, cache, shader, "main", made.layout, spec, s.Spec[subgroupConstant], flags)
 		err = check("create pipeline", r)
 	}
 	if err != nil {

@@ -21,12 +21,20 @@ type CooperativeMatrix struct {
 const (
 	ComponentFloat16, ComponentFloat32, ComponentFloat64 = 0, 1, 2
 	ComponentBFloat16                                    = 1000141000
-	ScopeSubgroup                                        = 3
+	ScopeWorkgroup, ScopeSubgroup                        = 2, 3
 )
 
-type cooperativeMatrixProperties struct {
+// FlexibleMatrix is a product of matrices of any multiples of M, N and K, as
+// VkCooperativeMatrixFlexibleDimensionsPropertiesNV describes it.
+type FlexibleMatrix struct {
+	CooperativeMatrix
+	Invocations uint32 // of a workgroup that shares the matrices
+}
+
+// reported is the structure in which a device describes a product.
+type reported[T any] struct {
 	header
-	body CooperativeMatrix
+	body T
 }
 
 // CooperativeMatrices lists the products of a physical device, the preferred
@@ -35,23 +43,37 @@ func (in Instance) CooperativeMatrices(device vulkan.PhysicalDevice, s Support) 
 	if !s.has("VK_KHR_cooperative_matrix", 0, 0) {
 		return nil
 	}
+	return products[CooperativeMatrix](in, device, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", typeCooperativeMatrixProperties)
+}
+
+// FlexibleMatrices lists the products of any size. Without
+// VK_NV_cooperative_matrix2 there are none.
+func (in Instance) FlexibleMatrices(device vulkan.PhysicalDevice, s Support) []FlexibleMatrix {
+	if !s.has("VK_NV_cooperative_matrix2", 0, 0) {
+		return nil
+	}
+	return products[FlexibleMatrix](in, device, "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV", typeFlexibleMatrixProperties)
+}
+
+// products asks for a device's products by the named entry point.
+func products[T any](in Instance, device vulkan.PhysicalDevice, entry string, sType uint32) []T {
 	var a Arena
 	defer a.Free()
 	get := func(count *uint32, list uint64) vulkan.Result {
-		return in.result("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", Handle(unsafe.Pointer(device)), uint64(Addr(count)), list)
+		return in.result(entry, Handle(unsafe.Pointer(device)), uint64(Addr(count)), list)
 	}
 	n := New[uint32](&a)
 	if get(n, 0) != vulkan.Success || *n == 0 {
 		return nil
 	}
-	found := Slice[cooperativeMatrixProperties](&a, int(*n))
+	found := Slice[reported[T]](&a, int(*n))
 	for i := range found {
-		found[i].sType = typeCooperativeMatrixProperties
+		found[i].sType = sType
 	}
 	if r := get(n, uint64(Addr(&found[0]))); r != vulkan.Success && r != vulkan.Incomplete {
 		return nil
 	}
-	list := make([]CooperativeMatrix, 0, *n)
+	list := make([]T, 0, *n)
 	for _, p := range found[:*n] {
 		list = append(list, p.body)
 	}

@@ -94,8 +94,8 @@ type specializationInfo struct {
 
 type pipelineShaderStageCreateInfo struct {
 	sType               uint32
-	_                   uintptr // pNext
-	_                   uint32  // flags
+	pNext               uintptr
+	flags               uint32
 	stage               uint32
 	module              uint64
 	pName               uintptr
@@ -112,11 +112,20 @@ type computePipelineCreateInfo struct {
 	basePipelineIndex int32
 }
 
+type requiredSubgroupSize struct {
+	sType uint32
+	_     uintptr // pNext
+	size  uint32
+}
+
+const requireFullSubgroups = 2 // VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT
+
 // CreateComputePipeline makes one compute pipeline whose 32-bit
-// specialization constants take the given values by constant id. flags are
+// specialization constants take the given values by constant id. Its subgroups
+// are full and of the given size; 0 leaves them to the driver. flags are
 // VkPipelineCreateFlags.
 func (in Instance) CreateComputePipeline(device vulkan.Device, cache vulkan.PipelineCache, module vulkan.ShaderModule,
-	entry string, layout vulkan.PipelineLayout, spec map[uint32]uint32, flags uint32) (vulkan.Pipeline, vulkan.Result) {
+	entry string, layout vulkan.PipelineLayout, spec map[uint32]uint32, subgroup, flags uint32) (vulkan.Pipeline, vulkan.Result) {
 	var a Arena
 	defer a.Free()
 	info := New[computePipelineCreateInfo](&a)
@@ -129,6 +138,11 @@ func (in Instance) CreateComputePipeline(device vulkan.Device, cache vulkan.Pipe
 		stage:  uint32(vulkan.ShaderStageComputeBit),
 		module: Handle(unsafe.Pointer(module)),
 		pName:  a.CString(entry),
+	}
+	if subgroup > 0 {
+		required := New[requiredSubgroupSize](&a)
+		required.sType, required.size = typeRequiredSubgroupSize, subgroup
+		info.stage.pNext, info.stage.flags = Addr(required), requireFullSubgroups
 	}
 	if len(spec) > 0 {
 		entries := Slice[specializationMapEntry](&a, len(spec))

@@ -22,6 +22,7 @@ const (
 	typeTimelineSemaphoreFeatures    = 1000207000
 	typeMemoryModelFeatures          = 1000211000
 	typeSubgroupSizeProperties       = 1000225000
+	typeRequiredSubgroupSize         = 1000225001
 	typeSubgroupSizeFeatures         = 1000225002
 	typeMemoryBudgetProperties       = 1000237000
 	typeBufferDeviceAddressFeatures  = 1000257000
@@ -31,12 +32,16 @@ const (
 	typeExecutableInfo               = 1000269003
 	typeExecutableStatistic          = 1000269004
 	typeIntegerDotProductFeatures    = 1000280000
+	typeMaintenance4Features         = 1000413000
 	typeMaintenance4Properties       = 1000413001
 	typeCooperativeMatrixFeatures    = 1000506000
 	typeCooperativeMatrixProperties  = 1000506001
+	typeMatrix2Features              = 1000593000
+	typeFlexibleMatrixProperties     = 1000593001
+	typeMatrix2Properties            = 1000593002
 	memoryPropertiesBytes            = 520
 	coreFeatures                     = 55
-	featureMembers                   = 4 // most members of a structure of features, rounded up
+	featureMembers                   = 8 // most members of a structure of features, rounded up
 	featureFloat64, featureInt64     = 39, 40
 	featureInt16                     = 41
 	driverNameBytes, driverInfoBytes = 256, 256
@@ -75,6 +80,15 @@ type Properties struct {
 	MinSubgroup, MaxSubgroup uint32 // equal to SubgroupSize where it cannot vary
 	MaxAllocation            uint64 // bytes of one vkAllocateMemory
 	MaxBuffer                uint64 // bytes of one buffer; MaxAllocation where the driver does not say
+	RequiredSubgroup         bool   // compute pipelines may ask for a size from MinSubgroup to MaxSubgroup
+	Matrix2                  Matrix2
+}
+
+// Matrix2 are the limits of VK_NV_cooperative_matrix2, zero without it.
+type Matrix2 struct {
+	MaxWorkgroup uint32 // invocations of a workgroup that shares a matrix
+	MaxDimension uint32 // rows or columns of a matrix
+	SharedBytes  uint32 // shared memory that the driver takes of a workgroup that shares a matrix
 }
 
 // Support says what a physical device knows: its API version (at least 1.1)
@@ -115,7 +129,7 @@ func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Propertie
 	if s.has("VK_KHR_driver_properties", 1, 2) {
 		driver = link[driverProperties](&c, typeDriverProperties)
 	}
-	type sizeProperties struct{ min, max, _, _ uint32 }
+	type sizeProperties struct{ min, max, _, stages uint32 }
 	size := new(sizeProperties)
 	if s.has("VK_EXT_subgroup_size_control", 1, 3) {
 		size = link[sizeProperties](&c, typeSubgroupSizeProperties)
@@ -124,12 +138,18 @@ func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Propertie
 	if s.has("VK_KHR_maintenance4", 1, 3) {
 		buffer = link[uint64](&c, typeMaintenance4Properties)
 	}
+	matrix := new(Matrix2)
+	if s.has("VK_NV_cooperative_matrix2", 0, 0) {
+		matrix = link[Matrix2](&c, typeMatrix2Properties)
+	}
 	in.call("vkGetPhysicalDeviceProperties2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(first)))
 	p := Properties{
 		DeviceUUID: id.deviceUUID, DriverUUID: id.driverUUID,
 		DriverName: cstring(driver.name[:]), DriverInfo: cstring(driver.info[:]),
 		SubgroupSize: subgroup.size, MinSubgroup: size.min, MaxSubgroup: size.max,
 		MaxAllocation: m3.maxAllocation, MaxBuffer: *buffer,
+		RequiredSubgroup: size.stages&uint32(vulkan.ShaderStageComputeBit) != 0,
+		Matrix2:          *matrix,
 	}
 	if p.MinSubgroup == 0 {
 		p.MinSubgroup, p.MaxSubgroup = p.SubgroupSize, p.SubgroupSize
@@ -168,8 +188,16 @@ type Features struct {
 	FullSubgroups         bool
 	MemoryModel           bool
 	CooperativeMatrix     bool
+	Matrix2               Matrix2Features
+	Maintenance4          bool // workgroup sizes as modules for Vulkan 1.3 say them
 	IntegerDotProduct     bool
 	ExecutableProperties  bool // what the driver's compiler made of a pipeline
+}
+
+// Matrix2Features are what VK_NV_cooperative_matrix2 may offer; drivers have some
+// of it.
+type Matrix2Features struct {
+	WorkgroupScope, FlexibleDimensions, Reductions, Conversions, PerElement, TensorAddressing, BlockLoads bool
 }
 
 // extension is an optional structure of features: the extension that brought it,
@@ -191,6 +219,11 @@ var extensions = []extension{
 	{typeSubgroupSizeFeatures, "VK_EXT_subgroup_size_control", 1, 3, func(f *Features) []*bool { return []*bool{&f.SubgroupSizeControl, &f.FullSubgroups} }},
 	{typeMemoryModelFeatures, "VK_KHR_vulkan_memory_model", 1, 2, func(f *Features) []*bool { return []*bool{&f.MemoryModel} }},
 	{typeCooperativeMatrixFeatures, "VK_KHR_cooperative_matrix", 0, 0, func(f *Features) []*bool { return []*bool{&f.CooperativeMatrix} }},
+	{typeMatrix2Features, "VK_NV_cooperative_matrix2", 0, 0, func(f *Features) []*bool {
+		m := &f.Matrix2
+		return []*bool{&m.WorkgroupScope, &m.FlexibleDimensions, &m.Reductions, &m.Conversions, &m.PerElement, &m.TensorAddressing, &m.BlockLoads}
+	}},
+	{typeMaintenance4Features, "VK_KHR_maintenance4", 1, 3, func(f *Features) []*bool { return []*bool{&f.Maintenance4} }},
 	{typeIntegerDotProductFeatures, "VK_KHR_shader_integer_dot_product", 1, 3, func(f *Features) []*bool { return []*bool{&f.IntegerDotProduct} }},
 	{typeExecutableFeatures, "VK_KHR_pipeline_executable_properties", 0, 0, func(f *Features) []*bool { return []*bool{&f.ExecutableProperties} }},
 }

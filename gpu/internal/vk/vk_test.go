@@ -33,7 +33,9 @@ func TestLayouts(t *testing.T) {
 		{"VkExtensionProperties", unsafe.Sizeof(extensionProperties{}), 260},
 		{"VkLayerProperties", unsafe.Sizeof(layerProperties{}), 520},
 		{"VkDebugUtilsMessengerCreateInfoEXT", unsafe.Sizeof(messengerCreateInfo{}), 48},
-		{"VkCooperativeMatrixPropertiesKHR", unsafe.Sizeof(cooperativeMatrixProperties{}), 56},
+		{"VkCooperativeMatrixPropertiesKHR", unsafe.Sizeof(reported[CooperativeMatrix]{}), 56},
+		{"VkCooperativeMatrixFlexibleDimensionsPropertiesNV", unsafe.Sizeof(reported[FlexibleMatrix]{}), 56},
+		{"VkPipelineShaderStageRequiredSubgroupSizeCreateInfo", unsafe.Sizeof(requiredSubgroupSize{}), 24},
 		{"VkValidationFeaturesEXT", unsafe.Sizeof(validationFeaturesInfo{}), 48},
 	} {
 		if tc.got != tc.want {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"dino-vk/gpu"
 )
@@ -46,7 +47,7 @@ func (s gemmSize) quads() bool {
 	return widthA%4 == 0 && widthB%4 == 0 && s.N%4 == 0
 }
 
-var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
+var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(coopVariants("gemm_coop", gpu.F16, gpu.Float16), coopVariants("gemm_coop_bf16", gpu.BF16, gpu.BFloat16), []gpu.Variant{
 	sharedGEMM("gemm_shared_vec4", 16, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 8),
@@ -57,7 +58,7 @@ var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: []gpu.Variant{
 	}},
 	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
 	{Module: "gemm"},
-}}
+})}
 
 var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 	{Module: "gemm_reduce_texel", Fits: func(caps gpu.Caps, problem any) bool {
@@ -163,7 +164,10 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 		return
 	}
 	// Every run of rows fills slots of its own with partial sums.
-	part := roundUp(ceilDiv(runs[0].n, ceilDiv(gemmParts(size), len(runs))), 4)
+	first := p
+	first.A, first.B = runs[0].of(p.A), runs[0].of(p.B)
+	sh, groups := first.shader(g, size)
+	part := roundUp(ceilDiv(runs[0].n, ceilDiv(size.parts(sh, groups), len(runs))), stepsOf(sh))
 	slots := 0
 	for _, s := range runs {
 		slots += ceilDiv(s.n, part)
@@ -174,7 +178,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 		q, piece := p, size
 		piece.K = s.n
 		q.A, q.B = s.of(p.A), s.of(p.B)
-		q.partial(g, piece, sums, part, slot)
+		q.partial(g, sh, groups, piece, sums, part, slot)
 		slot += ceilDiv(s.n, part)
 	}
 	p.reduce(g, size, sums)
@@ -182,25 +186,23 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 
 // product records a product of tensors that fit their bindings.
 func (p GEMM) product(g *gpu.Graph, size gemmSize) {
-	if parts := gemmParts(size); parts > 1 {
-		part := roundUp(ceilDiv(size.K, parts), 4)
+	sh, groups := p.shader(g, size)
+	if parts := size.parts(sh, groups); parts > 1 {
+		part := roundUp(ceilDiv(size.K, parts), stepsOf(sh))
 		sums := g.New("parts", gpu.F32, ceilDiv(size.K, part), size.M, size.N)
-		p.partial(g, size, sums, part, 0)
+		p.partial(g, sh, groups, size, sums, part, 0)
 		p.reduce(g, size, sums)
 		return
 	}
-	sh, groups := p.shader(g, size)
 	args := append([]*gpu.Tensor{p.A, p.B}, p.epilogue(&sh)...)
-	g.Dispatch(sh, groups, size.push(size.K, 0, p.Alpha), args...)
+	g.Dispatch(size.whole(sh), groups, size.push(size.K, 0, p.Alpha), args...)
 }
 
 // partial records the sums over parts of k, as the matrices slot, slot+1, … of
 // sums.
-func (p GEMM) partial(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, part, slot int) {
-	p.Bias, p.Slope, p.Factor, p.Residual = nil, nil, nil, nil
-	sh, groups := p.shader(g, size)
+func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmSize, sums *gpu.Tensor, part, slot int) {
 	groups[2] = ceilDiv(size.K, part)
-	g.Dispatch(sh.With("SPLIT", 1), groups, size.push(part, slot, 1), p.A, p.B, sums, nil, nil, nil, nil)
+	g.Dispatch(size.whole(sh).With("SPLIT", 1), groups, size.push(part, slot, 1), p.A, p.B, sums, nil, nil, nil, nil)
 }
 
 // reduce records the addition of partial sums and what follows it.
@@ -271,20 +273,43 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 // shader picks and specializes the kernel for a product.
 func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 	sh, wide, tall := blockOf(g.Pick(gemmKernel, gemmProblem{p, size}), size.M, size.N)
+	sh = onMatrixUnits(g.Caps(), p.Type, sh)
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
 	}
 	if size.TransB {
 		sh = sh.With("TRANS_B", 1)
 	}
-	if size.K%4 == 0 {
-		sh = sh.With("TAIL", 0)
-	}
 	return sh, gpu.Groups{
 		ceilDiv(size.N, gemmTile*wide),
 		ceilDiv(size.M, gemmTile*tall),
 		1,
 	}
+}
+
+// parts is into how many parts a shader's sums are best cut.
+func (s gemmSize) parts(sh gpu.Shader, groups gpu.Groups) int {
+	if _, ok := sh.Spec["STEPS"]; ok {
+		return coopParts(groups[0]*groups[1], s.K)
+	}
+	return gemmParts(s)
+}
+
+// stepsOf is how many steps of its sums a shader takes at once; parts are of
+// multiples of that.
+func stepsOf(sh gpu.Shader) int {
+	if steps, ok := sh.Spec["STEPS"]; ok {
+		return int(steps)
+	}
+	return 4
+}
+
+// whole tells a shader where k leaves no steps over.
+func (s gemmSize) whole(sh gpu.Shader) gpu.Shader {
+	if s.K%stepsOf(sh) == 0 {
+		return sh.With("TAIL", 0)
+	}
+	return sh
 }
 
 // blockOf is how many tiles wide and tall a workgroup's block of an (m, n) matrix

@@ -11,7 +11,7 @@ import (
 )
 
 // variants runs a test with every variant of a kernel that the device can run
-// ahead of the others.
+// ahead of the others. Those that round operands TestGemmRounded runs.
 func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
 	all := k.Variants
 	defer func() { k.Variants = all }()
@@ -21,7 +21,7 @@ func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
 			v = forced(v)
 			name += fmt.Sprintf("_%dx%d", v.Spec["TILES_X"], v.Spec["TILES_Y"])
 		}
-		if v.Needs&^gputest.Open(t).Caps().Features != 0 {
+		if onUnits(v) || v.Needs&^gputest.Open(t).Caps().Features != 0 {
 			continue
 		}
 		k.Variants = append([]gpu.Variant{v}, all[i+1:]...)
@@ -35,7 +35,10 @@ func forced(v gpu.Variant) gpu.Variant {
 	v.Needs &^= gpu.SharedMemory
 	fits := v.Fits
 	v.Fits = func(caps gpu.Caps, problem any) bool {
-		if p, ok := problem.(gemmProblem); ok {
+		if p, ok := problem.(gemmProblem); ok && onUnits(v) {
+			_, ok := coopOf(caps, operandsOf(v), v.Spec)
+			return ok && p.Type == operandsOf(v) && p.quads()
+		} else if ok {
 			return v.Module == "gemm_shared" || p.quads()
 		}
 		return fits == nil || fits(caps, problem)
@@ -49,6 +52,9 @@ type gemmCase struct {
 	alpha                                           float32
 	bias, gelu, slope, factor, residual, accumulate bool
 	binding                                         int64 // limit on a binding's bytes, 0 = the device's
+
+	typ  gpu.Type // what operands are rounded to
+	a, b gpu.Type // what they are stored in
 }
 
 func (c gemmCase) String() string {
@@ -115,16 +121,16 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 		k.Graph = gpu.NewGraph(caps)
 	}
 	size := c.m * c.n
-	a, b := gputest.Normal(1, c.m*c.k), gputest.Normal(2, c.k*c.n)
+	a, b := gputest.Round(c.a, gputest.Normal(1, c.m*c.k)), gputest.Round(c.b, gputest.Normal(2, c.k*c.n))
 	old, bias := gputest.Normal(3, size), gputest.Normal(4, c.n)
 	factor, residual := gputest.Normal(5, size), gputest.Normal(6, size)
 
-	p := GEMM{TransA: transA, TransB: transB, Alpha: c.alpha, GELU: c.gelu, Accumulate: c.accumulate}
-	p.A = k.Input("a", a, c.m, c.k)
+	p := GEMM{TransA: transA, TransB: transB, Alpha: c.alpha, GELU: c.gelu, Accumulate: c.accumulate, Type: c.typ}
+	p.A = k.InputAs("a", c.a, a, c.m, c.k)
 	if transA {
 		p.A = p.A.Reshape(c.k, c.m)
 	}
-	p.B = k.Input("b", b, c.k, c.n)
+	p.B = k.InputAs("b", c.b, b, c.k, c.n)
 	if transB {
 		p.B = p.B.Reshape(c.n, c.k)
 	}
@@ -147,14 +153,22 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 	if c.residual {
 		p.Residual = k.Input("residual", residual, c.m, c.n)
 	}
+	if size, err := p.size(); err != nil {
+		t.Fatal(err)
+	} else if sh, _ := p.shader(k.Graph, size); c.typ.Narrow() && sh.Spec["MATRIX_M"] == 0 {
+		t.Fatalf("%s was chosen", sh.Module)
+	}
 	Gemm(k.Graph, p)
 	k.Run()
 
-	want, terms := ref.MatMul(gputest.Float64(a), gputest.Float64(b), c.m, c.n, c.k, transA, transB)
+	want, terms := ref.MatMul(gputest.Float64(gputest.Round(c.typ, a)), gputest.Float64(gputest.Round(c.typ, b)), c.m, c.n, c.k, transA, transB)
 	wantSlope, slopeTerms := make([]float64, size), make([]float64, size)
 	// Rounding of a sum of n terms grows as √n; GELU's own error is below 8
 	// units, it stretches an error by at most 1.13 and its slope by 0.8.
 	units := math.Sqrt(float64(c.k)) + 4
+	if c.typ.Narrow() { // matrix units may truncate where they add to a sum, eight steps at a time or more
+		units += float64(c.k) / 8
+	}
 	alpha := float64(c.alpha)
 	if alpha == 0 {
 		alpha = 1

@@ -77,7 +77,8 @@ func TestLongProduct(t *testing.T) {
 					t.Fatal(err)
 				}
 				sums := c.Graph.New("parts", gpu.F32, parts, m, n)
-				p.partial(c.Graph, size, sums, part, 0)
+				sh, groups := p.shader(c.Graph, size)
+				p.partial(c.Graph, sh, groups, size, sums, part, 0)
 				p.reduce(c.Graph, size, sums)
 				c.Run()
 				c.Near(p.C, repeat(float64(k), m*n), gputest.Eps(0))

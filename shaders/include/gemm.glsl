@@ -4,7 +4,7 @@
 // equation is in gemm_matrices.glsl. A workgroup is 64 tiles.
 //
 // Define VEC and perhaps TEXELS; they make llvmpipe two to three times as fast.
-#include "gemm_matrices.glsl"
+#include "gemm_tile.glsl"
 
 layout(local_size_x = 64) in;
 

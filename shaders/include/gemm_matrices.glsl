@@ -3,15 +3,14 @@
 // transpose of the stored x (so a is stored (k, m) where TRANS_A, b (n, k) where
 // TRANS_B). Sums are f32.
 //
-// Every invocation makes a tile of 8 x 8 elements in registers; TILES_X tiles of
-// a workgroup lie side by side.
+// A workgroup makes a block of 8 TILES_X columns.
 //
 // SPLIT: the third axis of the grid cuts k into parts of `part` elements, and
 // the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
 //
 // Define VEC, 4 where both operands' and c's rows are multiples of 4 elements,
-// and perhaps TEXELS, see tile.glsl.
-#include "tile.glsl"
+// and perhaps TEXELS, see stored.glsl.
+#include "stored.glsl"
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
@@ -29,29 +28,13 @@ layout(push_constant) uniform Push {
     float alpha;
 };
 
-// storeTile stores the tile whose first four rows begin at `at`.y and the others
-// so many (apart.y) rows below, its columns likewise.
-void storeTile(uvec2 at, uvec2 apart) {
-    for (uint i = 0u; i < 8u; ++i) {
-        const uint row = at.y + i / 4u * apart.y + i % 4u;
-        if (row >= m) {
-            break;
-        }
-        uint start = row * n;
-        if (SPLIT) {
-            start += (slot + gl_WorkGroupID.z) * m * n;
-        }
-        for (uint j = 0u; j < 8u; j += VEC) {
-            const uint col = at.x + j / 4u * apart.x + j % 4u;
-            if (col >= n) {
-                break;
-            }
-            const STORED v = tileAt(i, j);
-            if (SPLIT) {
-                STORE(c, (start + col) / VEC, v)
-            } else {
-                store((start + col) / VEC, col / VEC, alpha * v);
-            }
-        }
+// storeProduct stores what a workgroup made of the element (of VEC columns) at a
+// row and a column.
+void storeProduct(uint row, uint col, STORED v) {
+    const uint i = row * n + col;
+    if (SPLIT) {
+        STORE(c, ((slot + gl_WorkGroupID.z) * m * n + i) / VEC, v)
+    } else {
+        store(i / VEC, col / VEC, alpha * v);
     }
 }

@@ -2,7 +2,7 @@
 // gemm_matrices.glsl, how a workgroup makes its block in blocks.glsl.
 //
 // Define VEC.
-#include "gemm_matrices.glsl"
+#include "gemm_tile.glsl"
 
 layout(constant_id = 11) const uint TILES_Y = 8;
 layout(local_size_x_id = 9, local_size_y_id = 11) in;

@@ -1,0 +1,149 @@
+package op
+
+import (
+	"fmt"
+	"testing"
+
+	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
+)
+
+// onUnits reports a variant for matrix units.
+func onUnits(v gpu.Variant) bool { return v.Needs&gpu.CoopMatrix != 0 }
+
+// operandsOf is the type that such a variant rounds operands to.
+func operandsOf(v gpu.Variant) gpu.Type {
+	if v.Needs&gpu.BFloat16 != 0 {
+		return gpu.BF16
+	}
+	return gpu.F16
+}
+
+var roundedCases = []gemmCase{
+	{m: 4, n: 4, k: 4},
+	{m: 8, n: 8, k: 32},
+	{m: 36, n: 28, k: 36, alpha: -0.5},
+	{m: 128, n: 128, k: 64}, // whole blocks
+	{m: 100, n: 104, k: 36, bias: true, gelu: true, slope: true},
+	{m: 68, n: 12, k: 40, factor: true},
+	{m: 40, n: 132, k: 24, residual: true, bias: true, accumulate: true},
+	{m: 12, n: 8, k: 1032, alpha: 2, accumulate: true}, // cut along k
+	{m: 16, n: 16, k: 2048, bias: true, gelu: true, slope: true, factor: true, residual: true, accumulate: true},
+	{m: 200, n: 32, k: 28, binding: 64 * 32 * 4, bias: true, gelu: true, slope: true, factor: true, residual: true},
+	{m: 12, n: 20, k: 200, binding: 64 * 20 * 4, accumulate: true},
+	{m: 196, n: 288, k: 96, bias: true},
+	{m: 396, n: 384, k: 384, residual: true},
+	{m: 36, n: 1536, k: 384, bias: true, gelu: true, slope: true},
+}
+
+// Products on matrix units are those of the rounded operands, whatever type these
+// are stored in: every case in another transposition with every size of block.
+func TestGemmRounded(t *testing.T) {
+	stored := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
+	all := gemmKernel.Variants
+	defer func() { gemmKernel.Variants = all }()
+	for i, v := range all {
+		caps := gputest.Open(t).Caps()
+		if _, ok := coopOf(caps, operandsOf(v), v.Spec); !onUnits(v) || !ok || v.Needs&^gpu.SharedMemory&^caps.Features != 0 {
+			continue
+		}
+		gemmKernel.Variants = append([]gpu.Variant{forced(v)}, all[i+1:]...)
+		for j, c := range roundedCases {
+			trans := []string{"NN", "NT", "TN", "TT"}[(i+j)%4]
+			switch {
+			case c.binding != 0 && c.k == 200:
+				trans = "TN" // cut along k
+			case c.binding != 0:
+				trans = "NT" // cut along m
+			}
+			c.typ, c.a, c.b = operandsOf(v), stored[(i+j)%3], stored[(i+j/3)%3]
+			name := fmt.Sprintf("%s_%dx%d/%s/%v", v.Module, v.Spec["TILES_X"], v.Spec["TILES_Y"], trans, c)
+			t.Run(name, func(t *testing.T) { testGemm(t, c, trans[0] == 'T', trans[1] == 'T') })
+		}
+	}
+}
+
+// unitCaps are those of a GPU with matrix units for float16.
+func unitCaps() gpu.Caps {
+	caps := gpu.MinimalCaps
+	caps.Features = gpu.SharedMemory | gpu.CoopMatrix | gpu.MemoryModel | gpu.SubgroupSizeControl | gpu.Float16
+	caps.Products = []gpu.MatrixProduct{{M: 16, N: 8, K: 16, Sums: gpu.ComponentF32}, {M: 16, N: 16, K: 16, Sums: gpu.ComponentF32}}
+	caps.SubgroupSize, caps.MinSubgroup, caps.MaxSubgroup, caps.SharedBytes = 32, 32, 32, 48<<10
+	return caps
+}
+
+// Which block a GPU makes, and into how many parts it cuts the sums: ViT-S/16's
+// products, and ones that matrix units are not for.
+func TestGemmOnUnits(t *testing.T) {
+	const tokens = 64 * 197
+	for _, c := range []struct {
+		m, n, k    int
+		transA     bool
+		typ        gpu.Type
+		module     string
+		wide, tall uint32
+		groups     gpu.Groups
+		parts      int
+	}{
+		{m: tokens, n: 1536, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
+		{m: tokens, n: 384, k: 1536, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{3, 99, 1}, parts: 1},
+		{m: 384, n: 1536, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 3, 1}, parts: 7},
+		{m: 384, n: 384, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 16, groups: gpu.Groups{6, 3, 1}, parts: 8},
+		{m: tokens, n: 96, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 8, groups: gpu.Groups{2, 197, 1}, parts: 1},
+		{m: 128, n: 256, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 4, tall: 4, groups: gpu.Groups{8, 4, 1}, parts: 1},
+		{m: tokens, n: 1536, k: 384, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
+		{m: tokens, n: 1536, k: 384, typ: gpu.BF16, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
+		{m: tokens, n: 1535, k: 384, typ: gpu.F16, module: "gemm_shared", wide: 8, tall: 8, groups: gpu.Groups{24, 197, 1}, parts: 1},
+	} {
+		g, s := gpu.NewGraph(unitCaps()), gpu.NewStore()
+		p := GEMM{A: s.New("a", gpu.F32, c.m, c.k), B: s.New("b", gpu.F32, c.k, c.n), C: s.New("c", gpu.F32, c.m, c.n), TransA: c.transA, Type: c.typ}
+		if c.transA {
+			p.A = p.A.Reshape(c.k, c.m)
+		}
+		size, err := p.size()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sh, groups := p.shader(g, size)
+		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || size.parts(sh, groups) != c.parts || g.Err() != nil {
+			t.Errorf("%dx%dx%d: %s %v in workgroups %v, %d parts, %v", c.m, c.n, c.k, sh.Module, sh.Spec, groups, size.parts(sh, groups), g.Err())
+		}
+	}
+}
+
+// How a device's matrix units make a block: NVIDIA's, RDNA 3's, Xe 2's and
+// llvmpipe's.
+func TestCoopOf(t *testing.T) {
+	for _, c := range []struct {
+		name                        string
+		product                     gpu.MatrixProduct
+		subgroup, min, max          uint32
+		shared                      uint32
+		wide, tall                  uint32
+		invocations                 uint32
+		ok                          bool
+		subgroupOf, subgroups, side int
+	}{
+		{"NVIDIA", gpu.MatrixProduct{M: 16, N: 16, K: 16}, 32, 32, 32, 48 << 10, 16, 16, 256, true, 32, 8, 4},
+		{"NVIDIA", gpu.MatrixProduct{M: 16, N: 16, K: 16}, 32, 32, 32, 48 << 10, 4, 4, 32, true, 32, 1, 1},
+		{"RDNA 3", gpu.MatrixProduct{M: 16, N: 16, K: 16}, 64, 32, 64, 64 << 10, 16, 16, 256, true, 64, 4, 2},
+		{"RDNA 3", gpu.MatrixProduct{M: 16, N: 16, K: 16}, 64, 32, 64, 64 << 10, 4, 4, 32, true, 64, 1, 1},
+		{"Xe 2", gpu.MatrixProduct{M: 8, N: 16, K: 16}, 32, 16, 32, 64 << 10, 16, 16, 256, true, 16, 16, 4},
+		{"llvmpipe", gpu.MatrixProduct{M: 8, N: 8, K: 8}, 8, 8, 8, 32 << 10, 16, 16, 256, true, 8, 32, 8},
+		{"little shared memory", gpu.MatrixProduct{M: 16, N: 16, K: 16}, 32, 32, 32, 16 << 10, 16, 16, 256, false, 0, 0, 0},
+		{"long product", gpu.MatrixProduct{M: 16, N: 16, K: 64}, 32, 32, 32, 48 << 10, 16, 16, 256, false, 0, 0, 0},
+	} {
+		caps := gpu.MinimalCaps
+		c.product.Sums = gpu.ComponentF32
+		caps.Products = []gpu.MatrixProduct{c.product}
+		caps.SubgroupSize, caps.MinSubgroup, caps.MaxSubgroup, caps.SharedBytes = c.subgroup, c.min, c.max, c.shared
+		spec := gpu.Spec{"TILES_X": c.wide, "TILES_Y": c.tall, "STEPS": coopSteps, "INVOCATIONS": c.invocations}
+		got, ok := coopOf(caps, gpu.F16, spec)
+		if ok != c.ok || ok && (got.subgroup != c.subgroupOf || got.subgroups != c.subgroups || got.across != c.side) {
+			t.Errorf("%s: %+v, %v", c.name, got, ok)
+		}
+		if _, ok := coopOf(caps, gpu.BF16, spec); ok {
+			t.Errorf("%s: products of bfloat16 without a unit for them", c.name)
+		}
+	}
+}

@@ -112,7 +112,7 @@ func stepGraphs(c dino.Config, caps gpu.Caps) ([]*gpu.Graph, error) {
 
 // allShaders lists the shaders that recipes run on a device as it is, those that
 // they would run if it lacked one of its features, all of them, or large texel
-// buffers, and every other module.
+// buffers, and every other module that it can run.
 func allShaders(caps gpu.Caps) ([]use, error) {
 	var list []use
 	seen, modules := map[string]bool{}, map[string]bool{}
@@ -145,7 +145,11 @@ func allShaders(caps gpu.Caps) ([]use, error) {
 		}
 	}
 	for _, name := range shaders.Names() {
-		if !modules[name] {
+		needs, err := gpu.Needs(name)
+		if err != nil {
+			return nil, err
+		}
+		if !modules[name] && needs&^caps.Features == 0 {
 			add(gpu.Shader{Kernel: name, Module: name}, Unused)
 		}
 	}

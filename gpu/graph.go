@@ -114,6 +114,9 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 	if err != nil {
 		return err
 	}
+	if missing := m.needs &^ g.caps.Features; missing != 0 {
+		return fmt.Errorf("module %s needs what the device lacks: %v", s.Module, missing)
+	}
 	for name := range s.Spec {
 		if _, ok := m.specIDs[name]; !ok {
 			return fmt.Errorf("module %s has no specialization constant %s", s.Module, name)

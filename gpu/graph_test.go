@@ -110,3 +110,21 @@ func TestTexelBindings(t *testing.T) {
 		}
 	}
 }
+
+// A module says itself what it needs, and is not recorded for a device without.
+func TestNeeds(t *testing.T) {
+	for name, want := range map[string]Features{
+		"gemm":           0,
+		"gemm_coop":      CoopMatrix | MemoryModel | SubgroupSizeControl | Float16,
+		"gemm_coop_bf16": CoopMatrix | MemoryModel | SubgroupSizeControl | BFloat16,
+	} {
+		if got, err := Needs(name); got != want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+	g := NewGraph(MinimalCaps)
+	g.Dispatch(Shader{Kernel: "gemm", Module: "gemm_coop"}, Groups{1, 1, 1}, nil)
+	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "coopmat") {
+		t.Errorf("recorded what the device cannot run: %v", err)
+	}
+}

@@ -16,6 +16,7 @@ type module struct {
 	push     []field           // members of the push-constant block
 	specIDs  map[string]uint32 // specialization constants by name
 	local    [3]uint32         // workgroup size where it is not specialized
+	needs    Features          // what a device must have for it
 }
 
 // binding is one buffer of a module.
@@ -65,7 +66,7 @@ func loadModule(name string) (*module, error) {
 // sections 3.52, 3.20, 3.7).
 const (
 	opName, opMemberName                                     = 5, 6
-	opExecutionMode                                          = 16
+	opExecutionMode, opCapability                            = 16, 17
 	opTypeInt, opTypeFloat, opTypeVector                     = 21, 22, 23
 	opTypeImage, opTypeSampledImage                          = 25, 27
 	opTypeArray, opTypeRuntimeArray, opTypeStruct, opTypePtr = 28, 29, 30, 32
@@ -82,6 +83,28 @@ const (
 // firstTypeID is the specialization constant that says the type of binding 0's
 // elements; the others follow (shaders/include/types.glsl).
 const firstTypeID = 100
+
+// capabilities are those of SPIR-V (section 3.31) that not every device has.
+var capabilities = map[uint32]Features{
+	9:    Float16,
+	39:   Int8,
+	4433: Storage16,
+	4448: Storage8,
+	5116: BFloat16, // of the type itself, and in cooperative matrices
+	5118: BFloat16,
+	5345: MemoryModel,
+	5347: BufferDeviceAddress,
+	6022: CoopMatrix,
+}
+
+// Needs is what a device must have to run a module of package shaders.
+func Needs(moduleName string) (Features, error) {
+	m, err := loadModule(moduleName)
+	if err != nil {
+		return 0, err
+	}
+	return m.needs, nil
+}
 
 type spirvType struct {
 	op   uint32
@@ -100,6 +123,7 @@ type spirv struct {
 	constants   map[uint32]uint32
 	variables   [][3]uint32 // pointer type, id, storage class
 	local       [3]uint32
+	needs       Features
 }
 
 func reflectModule(code []byte) (*module, error) {
@@ -132,6 +156,8 @@ func (s *spirv) instruction(op uint32, w []uint32) {
 		s.names[w[0]] = text(w[1:])
 	case opMemberName:
 		s.memberNames[memberKey{w[0], w[1]}] = text(w[2:])
+	case opCapability:
+		s.needs |= capabilities[w[0]]
 	case opExecutionMode:
 		if w[1] == modeLocalSize {
 			s.local = [3]uint32{w[2], w[3], w[4]}
@@ -150,7 +176,7 @@ func (s *spirv) instruction(op uint32, w []uint32) {
 }
 
 func (s *spirv) module(code []byte) (*module, error) {
-	m := &module{code: code, specIDs: map[string]uint32{}, local: s.local}
+	m := &module{code: code, specIDs: map[string]uint32{}, local: s.local, needs: s.needs}
 	byNumber := map[uint32]binding{}
 	for _, v := range s.variables {
 		block := s.types[v[0]].args
@@ -185,6 +211,9 @@ func (s *spirv) module(code []byte) (*module, error) {
 		if key.member == decorSpecID {
 			name := s.names[key.id]
 			m.specIDs[name] = specID
+			if name == subgroupConstant {
+				m.needs |= SubgroupSizeControl
+			}
 			if b, ok := byNumber[specID-firstTypeID]; ok && specID >= firstTypeID {
 				b.typeID = name
 				byNumber[specID-firstTypeID] = b

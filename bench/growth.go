@@ -14,6 +14,7 @@ import (
 // Growth is how the time of a training step grows with its work.
 type Growth struct {
 	Recipe    string     `json:"recipe"`
+	Precision string     `json:"precision"`
 	Of        string     `json:"of"` // batch or tokens
 	Steps     []SizeTime `json:"steps"`
 	Deviation float64    `json:"deviation"` // the greatest of a step from the line, relative to the line
@@ -37,7 +38,8 @@ const (
 // 64, 144, 256, 576 and 1024 tokens of two crops, as far as the device's memory
 // reaches and steps take no longer than limit. done, if not nil, is told of each.
 func MeasureGrowth(ctx context.Context, dev *gpu.Device, r Recipe, limit time.Duration, e Effort, done func(SizeTime)) ([]Growth, error) {
-	batch := Growth{Recipe: r.Name, Of: GrowthBatch}
+	precision := r.Config.Precise(dev.Caps()).Precision
+	batch := Growth{Recipe: r.Name, Precision: precision, Of: GrowthBatch}
 	var sizes []dino.Config
 	for n := 1; n <= 256; n *= 2 {
 		sizes = append(sizes, r.WithBatch(n).Config)
@@ -48,7 +50,7 @@ func MeasureGrowth(ctx context.Context, dev *gpu.Device, r Recipe, limit time.Du
 	if _, ok := r.Config.ResNet(); ok {
 		return []Growth{batch}, nil
 	}
-	tokens := Growth{Recipe: r.Name, Of: GrowthTokens}
+	tokens := Growth{Recipe: r.Name, Precision: precision, Of: GrowthTokens}
 	if err := tokens.measure(ctx, dev, tokenSizes(r.Config, batch.rate(), limit), limit, e, done); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Name, err)
 	}
@@ -174,6 +176,6 @@ func (g Growth) String() string {
 		return fmt.Sprintf("%s: no size could be measured", g.Recipe)
 	}
 	first, last := g.Steps[0], g.Steps[len(g.Steps)-1]
-	return fmt.Sprintf("%s, from batch %d of %d tokens (%s ms) to batch %d of %d tokens (%s ms): %.1f %% off a line at most",
-		g.Recipe, first.Batch, first.Tokens, figure(first.Milliseconds), last.Batch, last.Tokens, figure(last.Milliseconds), 100*g.Deviation)
+	return fmt.Sprintf("%s, %s, from batch %d of %d tokens (%s ms) to batch %d of %d tokens (%s ms): %.1f %% off a line at most",
+		g.Recipe, g.Precision, first.Batch, first.Tokens, figure(first.Milliseconds), last.Batch, last.Tokens, figure(last.Milliseconds), 100*g.Deviation)
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"dino-vk/gpu"
 )
@@ -12,57 +13,47 @@ import (
 type Host struct {
 	Recipe       string  `json:"recipe"`
 	Batch        int     `json:"batch"`
+	Precision    string  `json:"precision"`
 	Count        int     `json:"steps"`
 	Milliseconds Spread  `json:"milliseconds"` // of the host a step, without its waiting
 	Submits      float64 `json:"submits"`      // to the device's queue a step
-	Idle         float64 `json:"idle"`         // part of the time in which no command of a step runs
+	Idle         float64 `json:"idle"`         // part of the time in which no step runs; 0 where the device has no clock
 }
 
-// MeasureHost trains for some steps, after two that warm up, and for Idle once
-// more with timestamps around every command.
+// MeasureHost trains for some steps, after two that warm up.
 func MeasureHost(ctx context.Context, dev *gpu.Device, r Recipe, e Effort) (Host, error) {
 	h := Host{Recipe: r.Name, Batch: r.Config.BatchSize}
-	for _, traced := range []bool{false, true} {
-		if err := h.measure(ctx, dev, r, e, traced); err != nil {
-			return h, fmt.Errorf("%s: %w", r.Name, err)
-		}
-	}
-	return h, nil
-}
-
-func (h *Host) measure(ctx context.Context, dev *gpu.Device, r Recipe, e Effort, traced bool) error {
-	t, err := newTraining(dev, r.Config, traced)
+	t, err := NewTraining(dev, r.Config)
 	if err != nil {
-		return err
+		return h, fmt.Errorf("%s: %w", r.Name, err)
 	}
 	defer t.Close()
+	h.Precision = t.config.Precision
 	warm, err := t.Run(ctx, 2)
 	if err != nil {
-		return err
+		return h, fmt.Errorf("%s: %w", r.Name, err)
 	}
 	submits := dev.Submits()
 	list, err := t.Run(ctx, 1+e.count(warm[1].Duration))
 	if err != nil {
-		return err
+		return h, fmt.Errorf("%s: %w", r.Name, err)
 	}
-	submits = dev.Submits() - submits
+	h.Submits = float64(dev.Submits()-submits) / float64(len(list))
 	var host []float64
-	var wall, busy float64
-	for _, one := range list[1:] { // nothing ran before the first
+	var idle time.Duration
+	for i, one := range list[1:] { // nothing ran before the first
 		host = append(host, milliseconds(one.Host))
-		wall += one.Duration.Seconds()
-		busy += one.Device.Seconds()
+		idle += max(0, one.Span.Begin-list[i].Span.End)
 	}
-	if traced {
-		h.Idle = max(0, 1-busy/wall)
-		return nil
+	h.Count, h.Milliseconds = len(host), spread(host)
+	if all := list[len(list)-1].Span.End - list[0].Span.End; all > 0 {
+		h.Idle = float64(idle) / float64(all)
 	}
-	h.Count, h.Milliseconds, h.Submits = len(host), spread(host), float64(submits)/float64(len(list))
-	return nil
+	return h, nil
 }
 
 // String says it in a line.
 func (h Host) String() string {
-	return fmt.Sprintf("%s, batch %d: the host takes %s ms a step (half of %d steps: %s) and submits %.3g times; the device is idle for %.2f %% of the time",
-		h.Recipe, h.Batch, figure(h.Milliseconds.Median), h.Count, h.Milliseconds.between(), h.Submits, 100*h.Idle)
+	return fmt.Sprintf("%s, batch %d, %s: the host takes %s ms a step (half of %d steps: %s) and submits %.3g times; the device is idle for %.2f %% of the time",
+		h.Recipe, h.Batch, h.Precision, figure(h.Milliseconds.Median), h.Count, h.Milliseconds.between(), h.Submits, 100*h.Idle)
 }

@@ -81,8 +81,8 @@ func (p *Peaks) String() string {
 
 // String says the speed of the steps in a line.
 func (s Steps) String() string {
-	return fmt.Sprintf("%s, batch %d: %s images/s; %s ms a step (half of %d steps: %s), %s GFLOP/s",
-		s.Recipe, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Count, s.Milliseconds.between(), figure(s.GFLOPs))
+	return fmt.Sprintf("%s, batch %d, %s: %s images/s; %s ms a step (half of %d steps: %s), %s GFLOP/s",
+		s.Recipe, s.Batch, s.Precision, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Count, s.Milliseconds.between(), figure(s.GFLOPs))
 }
 
 // Line says in columns how fast a kernel is.

@@ -78,73 +78,84 @@ type Comparison struct {
 
 // Compare runs a recipe's steps here and in PyTorch by turns, from the same
 // weights and on the same crops: in PyTorch as plain float32 and, on CUDA, as
-// the faster variants that this PyTorch has, too; these in 16 bits here as well,
-// where the device is made for them. The error is ErrNoPyTorch, or
-// ErrLoss if two don't compute the same.
+// the faster variants that this PyTorch has, too. Beside the plain one this
+// program computes in float32, beside those in the recipe's precision. The error
+// is ErrNoPyTorch, or ErrLoss if two don't compute the same.
 func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) ([]PyTorch, error) {
 	script, err := newTorch(ctx, c.Python)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	defer script.close()
-	r.Config.Precision = dino.FP32
-	exact, err := NewTraining(dev, r.Config)
-	if err != nil {
+	if err := script.writeInput(dev, r); err != nil {
 		return nil, err
-	}
-	defer exact.Close()
-	err = dino.WriteFile(script.input, exact.write)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
 	}
 	variants, err := script.choose(ctx, progress)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	r.Config.Precision = dino.AutoPrecision
-	quick := exact
-	if r.Config = r.Config.Precise(dev.Caps()); r.Config.Precision != dino.FP32 && len(variants) > 1 {
-		if quick, err = NewTraining(dev, r.Config); err != nil {
+	var list []PyTorch
+	for _, variant := range variants {
+		ours := r
+		if variant == Plain {
+			ours = r.WithPrecision(dino.FP32)
+		}
+		p, err := c.byTurns(ctx, dev, ours, script, variant, progress)
+		if err != nil {
 			return nil, err
 		}
-		defer quick.Close()
-	}
-	steps := max(c.Steps+1, comparedSteps)
-	list := make([]PyTorch, len(variants))
-	mine, theirs := make([][]float64, len(variants)), make([][]float64, len(variants)) // seconds
-	for round := range c.Rounds {
-		for i, variant := range variants {
-			ours := exact
-			if variant != Plain {
-				ours = quick
-			}
-			times, err := ours.Run(ctx, steps)
-			if err != nil {
-				return nil, err
-			}
-			for _, one := range times[1:] {
-				mine[i] = append(mine[i], one.Duration.Seconds())
-			}
-			output, err := script.run(ctx, variant, script.threads, steps)
-			if err != nil {
-				return nil, fmt.Errorf("bench: %w", err)
-			}
-			theirs[i] = append(theirs[i], output.Seconds[1:]...)
-			if round > 0 {
-				continue
-			}
-			p := &list[i]
-			*p = PyTorch{Recipe: r.Name, Variant: variant, Precision: ours.config.Precision, Batch: r.Config.BatchSize, Version: output.Version, Threads: script.where(output)}
-			if err := p.compare(times, output.Losses, progress); err != nil {
-				return nil, fmt.Errorf("bench: %w", err)
-			}
-		}
-	}
-	for i := range list {
-		list[i].Ours = float64(r.Config.BatchSize) / spread(mine[i]).Median
-		list[i].Theirs = float64(r.Config.BatchSize) / spread(theirs[i]).Median
+		list = append(list, p)
 	}
 	return list, nil
+}
+
+// byTurns runs the steps of a recipe here and of a variant in PyTorch.
+func (c Comparison) byTurns(ctx context.Context, dev *gpu.Device, r Recipe, script *torch, variant string, progress func(string)) (p PyTorch, err error) {
+	training, err := NewTraining(dev, r.Config)
+	if err != nil {
+		return p, err
+	}
+	defer training.Close()
+	p = PyTorch{Recipe: r.Name, Variant: variant, Batch: r.Config.BatchSize, Precision: training.config.Precision}
+	steps := max(c.Steps+1, comparedSteps)
+	var ours, theirs []float64 // seconds
+	for round := range c.Rounds {
+		times, err := training.Run(ctx, steps)
+		if err != nil {
+			return p, err
+		}
+		output, err := script.run(ctx, variant, script.threads, steps)
+		if err != nil {
+			return p, fmt.Errorf("bench: %w", err)
+		}
+		for _, one := range times[1:] {
+			ours = append(ours, one.Duration.Seconds())
+		}
+		theirs = append(theirs, output.Seconds[1:]...)
+		if round > 0 {
+			continue
+		}
+		p.Version, p.Threads = output.Version, script.where(output)
+		if err := p.compare(times, output.Losses, progress); err != nil {
+			return p, fmt.Errorf("bench: %w", err)
+		}
+	}
+	p.Ours = float64(r.Config.BatchSize) / spread(ours).Median
+	p.Theirs = float64(r.Config.BatchSize) / spread(theirs).Median
+	return p, nil
+}
+
+// writeInput writes what PyTorch begins with.
+func (t *torch) writeInput(dev *gpu.Device, r Recipe) error {
+	training, err := NewTraining(dev, r.Config)
+	if err != nil {
+		return err
+	}
+	defer training.Close()
+	if err := dino.WriteFile(t.input, training.write); err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	return nil
 }
 
 // compare compares the losses of the first steps.

@@ -40,6 +40,12 @@ func (r Recipe) WithBatch(images int) Recipe {
 	return r
 }
 
+// WithPrecision is the recipe in one of dino.Precisions.
+func (r Recipe) WithPrecision(precision string) Recipe {
+	r.Config.Precision = precision
+	return r
+}
+
 func small() dino.Config {
 	c := dino.DefaultConfig()
 	c.ImageSize, c.LocalSize, c.LocalCropsNumber, c.PatchSize = 32, 16, 4, 4

@@ -119,9 +119,9 @@ func (r *Result) keep(old *Result) {
 	r.PyTorch = merge(r.PyTorch, old.PyTorch, func(p PyTorch) string { return p.Recipe })
 	r.Goals = merge(r.Goals, old.Goals, func(g Goal) string { return g.Name })
 	r.Pairs = merge(r.Pairs, old.Pairs, func(p Pair) string { return p.Recipe })
-	r.Host = merge(r.Host, old.Host, func(h Host) string { return h.Recipe })
-	r.Growth = merge(r.Growth, old.Growth, func(g Growth) string { return g.Recipe })
-	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe })
+	r.Host = merge(r.Host, old.Host, func(h Host) string { return h.Recipe + h.Precision })
+	r.Growth = merge(r.Growth, old.Growth, func(g Growth) string { return g.Recipe + g.Precision })
+	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe + s.Precision })
 	r.Kernels = merge(r.Kernels, old.Kernels, func(k Kernel) string { return k.Recipe })
 }
 

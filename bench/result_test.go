@@ -24,6 +24,11 @@ func exampleResult() *Result {
 		{Recipe: "small", Batch: 64, Operation: "qkv", Shape: "(2, 3) → 5", Pass: "forward", Milliseconds: Spread{2, 1, 3}, GFLOPs: 25, GBs: 4,
 			Parts: []Part{{"gemm", 2, 2}}},
 	}
+	r.Goals = []Goal{{"step", 0.5}, {"gpu-idle", 0.01}}
+	r.Host = []Host{{Recipe: "small", Batch: 64, Precision: "fp32", Count: 3, Milliseconds: Spread{0.2, 0.1, 0.3}, Submits: 1, Idle: 0.01}}
+	r.Growth = []Growth{{Recipe: "small", Precision: "fp32", Of: GrowthBatch, Deviation: 0.1, Steps: []SizeTime{{1, 65, 2, 3}, {2, 65, 4, 6}}}}
+	r.Pairs = []Pair{{Recipe: "small", Batch: 64, Operation: "qkv", Shape: "(2, 3) → 5", Pass: "forward", Type: "float32", Times: 4, Ours: 2, Plain: 3, Best: 1, How: "fused"}}
+	r.Shaders = []CompiledShader{{Kernel: "gemm", Shader: "gemm TAIL=0", Use: Picked, SubgroupSize: 32, Vector: 60, Scalar: 20, SharedBytes: 512, CodeBytes: 900}}
 	return r
 }
 
@@ -81,12 +86,16 @@ func TestResultKeeps(t *testing.T) {
 	write(first)
 
 	steps := exampleResult()
-	steps.Peaks, steps.Kernels, steps.PyTorch = nil, nil, nil
+	steps.Peaks, steps.Kernels, steps.PyTorch, steps.Shaders = nil, nil, nil, nil
+	steps.Goals = []Goal{{"step", 0.7}}
 	steps.Steps[0].Loss = 4
 	steps.Steps = append(steps.Steps, Steps{Recipe: "vit-s16"})
 	got := write(steps)
 	if !reflect.DeepEqual(got.Peaks, first.Peaks) || !reflect.DeepEqual(got.Kernels, first.Kernels) {
 		t.Errorf("lost what only the first result had: %+v", got)
+	}
+	if !reflect.DeepEqual(got.Shaders, first.Shaders) || !reflect.DeepEqual(got.Goals, []Goal{{"gpu-idle", 0.01}, {"step", 0.7}}) {
+		t.Errorf("shaders %+v, goals %v", got.Shaders, got.Goals)
 	}
 	if !reflect.DeepEqual(got.PyTorch, first.PyTorch) {
 		t.Errorf("comparisons %+v, want %+v", got.PyTorch, first.PyTorch)

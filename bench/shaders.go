@@ -55,13 +55,19 @@ func shadersOf(caps gpu.Caps) ([]gpu.Shader, error) {
 		}
 	}
 	for _, r := range append(Recipes(), Recipe{"odd", odd()}) {
+		types := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
+		if r.Name == "odd" {
+			types = types[:1]
+		}
 		for _, o := range operations(r.Config) {
-			rec := newRecorder(caps, gpu.F32)
-			o.record(rec)
-			if err := rec.g.Err(); err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", r.Name, o.name, err)
+			for _, typ := range types {
+				rec := newRecorder(caps, typ)
+				o.record(rec)
+				if err := rec.g.Err(); err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", r.Name, o.name, err)
+				}
+				add(rec.g)
 			}
-			add(rec.g)
 		}
 	}
 	const images = 10_000 // of which a recipe may make something
@@ -70,15 +76,20 @@ func shadersOf(caps gpu.Caps) ([]gpu.Shader, error) {
 		if err != nil {
 			return nil, err
 		}
-		graphs, err := stepGraphs(c, caps)
-		if errors.Is(err, gpu.ErrOutOfMemory) {
-			continue // a device so small does not train it
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Name, err)
-		}
-		for _, g := range graphs {
-			add(g)
+		for _, c.Precision = range []string{dino.FP32, dino.FP16, dino.BF16} {
+			if c.Validate() != nil {
+				continue // a ResNet has no such precision
+			}
+			graphs, err := stepGraphs(c, caps)
+			if errors.Is(err, gpu.ErrOutOfMemory) {
+				continue // a device so small does not train it
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.Name, err)
+			}
+			for _, g := range graphs {
+				add(g)
+			}
 		}
 	}
 	return list, nil

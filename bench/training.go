@@ -18,30 +18,25 @@ type Training struct {
 	schedule dino.Schedule
 	store    *gpu.Store
 	step     *dino.Step
-	traced   bool // timestamps are taken
-	done     int  // steps
+	done     int // steps
 
 	globals, locals []float32 // (2, B, 3, S, S), (L, B, 3, s, s)
 }
 
 // StepTime is one training step: how long after the one before it ended, its
-// loss, the time that the host spent on it without waiting, and, of a traced
-// training, the time that its commands took the device.
+// loss, and the time that the host spent on it without waiting.
 type StepTime struct {
 	Duration time.Duration
 	Loss     float32
 	Host     time.Duration
-	Device   time.Duration
+	Span     gpu.Span // on the device; zero where it has no clock
 }
 
 // NewTraining prepares a step on crops of normal random numbers and on the
 // weights that the configuration's seed gives.
 func NewTraining(dev *gpu.Device, c dino.Config) (*Training, error) {
-	return newTraining(dev, c, false)
-}
-
-func newTraining(dev *gpu.Device, c dino.Config, traced bool) (*Training, error) {
-	t := &Training{config: c, schedule: dino.NewSchedule(c, longEpoch), store: gpu.NewStore(), traced: traced}
+	c = c.Precise(dev.Caps())
+	t := &Training{config: c, schedule: dino.NewSchedule(c, longEpoch), store: gpu.NewStore()}
 	if err := t.prepare(dev); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("bench: %w", err)
@@ -72,11 +67,7 @@ func (t *Training) prepare(dev *gpu.Device) error {
 	if err := t.store.Allocate(dev); err != nil {
 		return err
 	}
-	compile := gpu.Compile
-	if t.traced {
-		compile = gpu.CompileTraced
-	}
-	programs, err := compile(dev, t.step.Graphs()...)
+	programs, err := gpu.Compile(dev, t.step.Graphs()...)
 	if err != nil {
 		return err
 	}
@@ -145,17 +136,9 @@ func (t *Training) report(slot int, to *StepTime) error {
 		return fmt.Errorf("bench: %w", dino.ErrNonFinite)
 	}
 	to.Loss = report.Loss
-	if !t.traced {
-		return nil
-	}
-	timings, err := t.step.Timings(0, slot)
-	if err != nil {
-		return err
-	}
-	for _, one := range timings {
-		to.Device += one.Duration
-	}
-	return nil
+	var err error
+	to.Span, _, err = t.step.Span(0, slot)
+	return err
 }
 
 // Close frees what the training holds on the device.

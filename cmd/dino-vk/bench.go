@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"dino-vk/bench"
+	"dino-vk/dino"
 	"dino-vk/gpu"
 )
 
@@ -59,6 +60,7 @@ func benchCommand() *cli.Command {
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
 			&cli.IntFlag{Name: "batch-size", Usage: "`N` images of a whole step; 0 is the recipe's"},
+			&cli.StringFlag{Name: "precision", Value: dino.AutoPrecision, Usage: "`NAME` of what whole steps compute in: " + strings.Join(dino.Precisions(), ", ")},
 			&cli.BoolFlag{Name: "torch", Usage: "compare steps and kernels of one recipe, small if --recipe says no other, with PyTorch, and print a ratio for everything that there is a goal for"},
 			&cli.StringFlag{Name: "python", Usage: "Python `INTERPRETER` that has PyTorch; empty tries python3 and /usr/bin/python3"},
 			&cli.IntFlag{Name: "torch-steps", Value: 10, Usage: "`N` steps of each program in each of two turns of --torch"},
@@ -113,7 +115,7 @@ func findRecipe(c *cli.Context, name string) (bench.Recipe, error) {
 	if n > 0 {
 		r = r.WithBatch(n)
 	}
-	return r, err
+	return r.WithPrecision(c.String("precision")), err
 }
 
 // benchRun is a run of bench.

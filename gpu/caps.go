@@ -89,6 +89,8 @@ type Caps struct {
 	WorkgroupProducts []WorkgroupProduct // with CoopMatrix2
 	MaxMatrix         int                // with CoopMatrix2: most rows or columns of a workgroup's matrix
 	ReservedShared    uint32             // with CoopMatrix2: shared memory that the driver takes of such a workgroup
+
+	Choices *Choices // of kernels' variants; nil: the first that fits
 }
 
 // MinimalCaps are the least limits that the kernels are written for; they are

@@ -50,6 +50,7 @@ type Device struct {
 
 	transfer  transfer
 	pipelines pipelines
+	tuning    *tuning // nil unless OpenTuned made it
 
 	memory                  sync.Mutex
 	memoryInUse, memoryPeak int64

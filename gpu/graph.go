@@ -14,6 +14,8 @@ type Groups [3]int
 type Graph struct {
 	caps    Caps
 	nodes   []node
+	picks   []pick
+	whole   int       // number of the pick that decides what is recorded, from 1; 0: none
 	scratch []*memory // transient tensors
 	written map[*memory]bool
 	scope   string
@@ -32,6 +34,7 @@ const (
 type node struct {
 	kind   nodeKind
 	scope  string
+	whole  int // as the graph's was
 	shader Shader
 	module *module
 	groups Groups
@@ -169,7 +172,7 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 		}
 	}
 	g.nodes = append(g.nodes, node{
-		kind: dispatchNode, scope: g.scope, shader: s, module: m, groups: groups,
+		kind: dispatchNode, scope: g.scope, whole: g.whole, shader: s, module: m, groups: groups,
 		push: bytes, args: append([]*Tensor(nil), args...),
 	})
 	return nil
@@ -227,7 +230,7 @@ func (g *Graph) Copy(dst, src *Tensor) {
 		return
 	}
 	g.written[dst.mem] = true
-	g.nodes = append(g.nodes, node{kind: copyNode, scope: g.scope, args: []*Tensor{dst, src}})
+	g.nodes = append(g.nodes, node{kind: copyNode, scope: g.scope, whole: g.whole, args: []*Tensor{dst, src}})
 }
 
 // Fill records that every element of dst gets these 32 bits.
@@ -240,7 +243,7 @@ func (g *Graph) Fill(dst *Tensor, bits uint32) {
 		return
 	}
 	g.written[dst.mem] = true
-	g.nodes = append(g.nodes, node{kind: fillNode, scope: g.scope, args: []*Tensor{dst}, value: bits})
+	g.nodes = append(g.nodes, node{kind: fillNode, scope: g.scope, whole: g.whole, args: []*Tensor{dst}, value: bits})
 }
 
 // access is a use of a byte range by a node.

@@ -15,6 +15,9 @@ type Variant struct {
 	Spec   Spec                              // specialization constants by their GLSL names
 }
 
+// Name tells variants apart: the module and its constants.
+func (v *Variant) Name() string { return Shader{Module: v.Module, Spec: v.Spec}.String() }
+
 // Spec gives specialization constants by their GLSL names; floats by their bits.
 type Spec map[string]uint32
 
@@ -23,6 +26,8 @@ type Shader struct {
 	Kernel string
 	Module string
 	Spec   Spec
+
+	pick int // number of the graph's pick that chose it, from 1; 0: none did
 }
 
 // Plain is a kernel whose only variant is the module of the same name.
@@ -42,14 +47,59 @@ func (s Shader) With(name string, value uint32) Shader {
 	return s
 }
 
-// Pick chooses the first variant of k that the device offers and that fits
-// the problem.
+// Problem is what a variant is to run. One that has a shape can be tuned: of
+// two problems of a kernel with equal shapes the same variants fit, and take
+// equally long. typ is the least exact type to which a variant may round what it
+// multiplies.
+type Problem interface {
+	Shape() (shape string, typ Type)
+}
+
+// pick is a choice that was made while a graph was recorded.
+type pick struct {
+	problem string // the kernel and the shape; "" without one
+	typ     Type
+	whole   bool // it decides a Whole
+	fits    []*Variant
+	chosen  *Variant
+}
+
+// Pick chooses among the variants of k that the device offers and that fit the
+// problem: as Caps.Choices say, else the first.
 func (g *Graph) Pick(k *Kernel, problem any) Shader {
-	for _, v := range k.Variants {
+	p := pick{}
+	for i := range k.Variants {
+		v := &k.Variants[i]
 		if v.Needs&^g.caps.Features == 0 && (v.Fits == nil || v.Fits(g.caps, problem)) {
-			return Shader{Kernel: k.Name, Module: v.Module, Spec: v.Spec}
+			p.fits = append(p.fits, v)
 		}
 	}
-	g.Errorf("%s: no variant fits %+v", k.Name, problem)
-	return Shader{Kernel: k.Name}
+	if len(p.fits) == 0 {
+		g.Errorf("%s: no variant fits %+v", k.Name, problem)
+		return Shader{Kernel: k.Name}
+	}
+	if shaped, ok := problem.(Problem); ok && len(p.fits) > 1 {
+		shape, typ := shaped.Shape()
+		p.problem, p.typ = k.Name+" "+shape, typ
+	}
+	if g.whole == wholeOpen {
+		g.whole, p.whole = len(g.picks)+1, true
+	}
+	p.chosen = g.caps.Choices.choose(&p)
+	g.picks = append(g.picks, p)
+	return Shader{Kernel: k.Name, Module: p.chosen.Module, Spec: p.chosen.Spec, pick: len(g.picks)}
 }
+
+// Whole says that the next pick decides all that is recorded until the returned
+// function is called, and not only what its own shader does: its variants are
+// tested and timed with that.
+func (g *Graph) Whole() (end func()) {
+	if g.whole != 0 {
+		return func() {}
+	}
+	g.whole = wholeOpen
+	return func() { g.whole = 0 }
+}
+
+// wholeOpen stands for the number of the pick that is still to come.
+const wholeOpen = -1

@@ -37,8 +37,8 @@ type pipeline struct {
 // another driver is only a slower start, so it is no error.
 func (p *pipelines) open(d *Device) error {
 	p.made = make(map[string]*pipeline)
-	data, _ := os.ReadFile(d.cacheFile())
-	data = p.unseal(data)
+	data, _ := os.ReadFile(d.cacheFile(".bin"))
+	data = unseal(data)
 	info := vulkan.PipelineCacheCreateInfo{SType: vulkan.StructureTypePipelineCacheCreateInfo}
 	if len(data) > 0 {
 		info.InitialDataSize = uint(len(data))
@@ -51,25 +51,25 @@ func (p *pipelines) open(d *Device) error {
 	return err
 }
 
-// cacheFile names the device's cache; empty where the user has no cache
+// cacheFile names a cache of the device; empty where the user has no cache
 // directory.
-func (d *Device) cacheFile() string {
+func (d *Device) cacheFile(ending string) string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(dir, "dino-vk", d.DeviceUUID.String()+"_"+d.DriverUUID.String()+".bin")
+	return filepath.Join(dir, "dino-vk", d.DeviceUUID.String()+"_"+d.DriverUUID.String()+ending)
 }
 
-// seal puts a checksum before the driver's data: drivers check the header of
-// a cache, but not all of them what follows it.
-func (p *pipelines) seal(data []byte) []byte {
+// seal puts a checksum before data: drivers check the header of a cache, but not
+// all of them what follows it.
+func seal(data []byte) []byte {
 	sum := sha256.Sum256(data)
 	return append(sum[:], data...)
 }
 
 // unseal returns the sealed data, or nil where it is not whole.
-func (p *pipelines) unseal(file []byte) []byte {
+func unseal(file []byte) []byte {
 	if len(file) <= sha256.Size {
 		return nil
 	}
@@ -90,10 +90,9 @@ func (p *pipelines) saveMost(d *Device) {
 	}
 }
 
-// save writes the cache, whole or not at all. A cache that cannot be written
-// costs the next run some time and nothing else.
+// save writes the cache.
 func (p *pipelines) save(d *Device) {
-	name := d.cacheFile()
+	name := d.cacheFile(".bin")
 	if p.unsaved == 0 || name == "" {
 		return
 	}
@@ -106,6 +105,12 @@ func (p *pipelines) save(d *Device) {
 	if vulkan.GetPipelineCacheData(d.handle, p.cache, &n, unsafe.Pointer(&data[0])) != vulkan.Success {
 		return
 	}
+	writeSealed(name, data[:n])
+}
+
+// writeSealed writes a file of the cache, whole or not at all. One that cannot be
+// written costs the next run some time and nothing else.
+func writeSealed(name string, data []byte) {
 	if os.MkdirAll(filepath.Dir(name), 0o755) != nil {
 		return
 	}
@@ -113,7 +118,7 @@ func (p *pipelines) save(d *Device) {
 	if err != nil {
 		return
 	}
-	_, err = f.Write(p.seal(data[:n]))
+	_, err = f.Write(seal(data))
 	if closeErr := f.Close(); err != nil || closeErr != nil || os.Rename(f.Name(), name) != nil {
 		os.Remove(f.Name())
 	}

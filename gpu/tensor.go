@@ -20,6 +20,8 @@ const (
 // Narrow reports whether elements take two bytes.
 func (t Type) Narrow() bool { return t == F16 || t == BF16 }
 
+func (t Type) String() string { return [...]string{"f32", "u32", "i32", "f16", "bf16"}[t] }
+
 // Bytes is the size of an element.
 func (t Type) Bytes() int {
 	if t.Narrow() {

@@ -36,7 +36,7 @@ func attentionKernel(name string, better ...[]gpu.Variant) *gpu.Kernel {
 			return onCPU(caps) && p.hd%4 == 0 && !p.typ.Narrow() && p.rows*p.width/4 <= int(caps.MaxTexels)
 		}},
 		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return problem.(attentionProblem).hd%4 == 0 }},
-		{Module: name + "_odd"},
+		{Module: name + "_odd", Fits: func(_ gpu.Caps, problem any) bool { return !problem.(attentionProblem).typ.Narrow() }},
 	}...)}
 }
 
@@ -98,6 +98,7 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 // attentionBackward is the backward of some sequences, of which delta (T, H)
 // holds what one kernel leaves to the next.
 func (s stretch) attentionBackward(g *gpu.Graph, heads int, accumulate bool, qkv, o, lse, do, dqkv, delta *gpu.Tensor) {
+	defer g.Whole()()
 	sh := s.attentionShader(g, attentionBwdQ, qkv, heads)
 	if sh.Module == attentionOnce {
 		s.attention(g, sh, heads, accumulate, qkv, o, lse, do, dqkv)

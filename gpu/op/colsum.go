@@ -1,14 +1,21 @@
 package op
 
-import "dino-vk/gpu"
+import (
+	"slices"
+
+	"dino-vk/gpu"
+)
 
 var colSumKernel = &gpu.Kernel{Name: "colsum", Variants: []gpu.Variant{
 	{Module: "colsum_texel", Fits: func(caps gpu.Caps, x any) bool {
-		return x.(*gpu.Tensor).Dim(1)%4 == 0 && fitsTexels(caps, x.(*gpu.Tensor))
+		return x.(colSumProblem).Dim(1)%4 == 0 && fitsTexels(caps, x.(colSumProblem).Tensor)
 	}},
-	{Module: "colsum_vec4", Fits: func(_ gpu.Caps, x any) bool { return x.(*gpu.Tensor).Dim(1)%4 == 0 }},
-	{Module: "colsum"},
+	{Module: "colsum_vec4", Fits: func(_ gpu.Caps, x any) bool { return x.(colSumProblem).Dim(1)%4 == 0 }},
+	{Module: "colsum", Fits: func(_ gpu.Caps, x any) bool { return wide(x.(colSumProblem).Tensor) }},
 }}
+
+// colSumProblem is the matrix that the variants are chosen by.
+type colSumProblem struct{ *gpu.Tensor }
 
 type colSumPush struct {
 	Rows, Columns uint32
@@ -57,7 +64,7 @@ func colSumParts(g *gpu.Graph, x *gpu.Tensor) *gpu.Tensor {
 
 func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, accumulate bool) {
 	rows, columns := x.Dim(0), x.Dim(1)
-	sh := g.Pick(colSumKernel, x)
+	sh := g.Pick(colSumKernel, colSumProblem{x})
 	n := ceilDiv(rows, part) * columns
 	if sh.Module != "colsum" {
 		n /= 4
@@ -67,6 +74,11 @@ func colSum(g *gpu.Graph, sum, x *gpu.Tensor, part, slot int, alpha float32, acc
 	}
 	push := colSumPush{uint32(rows), uint32(columns), uint32(part), uint32(slot), alpha}
 	g.Dispatch(sh, grid(g, n, 64), push, x, sum)
+}
+
+// wide reports whether no tensor has elements of 16 bits.
+func wide(list ...*gpu.Tensor) bool {
+	return !slices.ContainsFunc(list, func(t *gpu.Tensor) bool { return t != nil && t.Type.Narrow() })
 }
 
 // fitsTexels reports whether a texel buffer can hold each of the tensors; an

@@ -190,7 +190,7 @@ func (c conv) phase(phase, extent, kernel int) convPhase {
 }
 
 func (c conv) gather(g *gpu.Graph, out, source, w *gpu.Tensor, p convPush, accumulate bool) {
-	sh := g.Pick(convKernel, imageProblem{c.quads(), []*gpu.Tensor{source, w}})
+	sh := g.Pick(convKernel, imageProblem{c.quads(), []*gpu.Tensor{source, w}, p.shape(accumulate)})
 	sh, wide, tall := blockOf(sh, int(p.Rows), int(p.N))
 	if accumulate {
 		sh = sh.With("ACCUMULATE", 1)
@@ -233,13 +233,22 @@ func (c conv) linesOfPart() int {
 	return min(ceilDiv(lines, parts), mostIterations/(c.outW+2)) // a loop of n takes n + 1 rounds
 }
 
+// shape tells apart what convolutions of equal tensors do.
+func (p convPush) shape(accumulate bool) string {
+	s := fmt.Sprintf(" to %d rows, %dx%d taps, steps %d and %d", p.Rows, p.TapsY, p.TapsX, p.Step, p.TapStepX)
+	if accumulate {
+		s += " accumulate"
+	}
+	return s
+}
+
 // sumLines records the weight gradients of parts of some images' lines, as
 // slot, slot+1, … of parts.
 func (c conv) sumLines(g *gpu.Graph, parts, x, dy *gpu.Tensor, part, slot int) {
 	lines, columns := dy.Dim(0)*c.outH, c.kh*c.kw*c.ci
 	wide := gemmTilesX(c.co, columns)
 	width, k := c.line()
-	sh := g.Pick(convDWKernel, imageProblem{c.quads(), []*gpu.Tensor{dy, x}}).With("TILES_X", uint32(wide))
+	sh := g.Pick(convDWKernel, imageProblem{c.quads(), []*gpu.Tensor{dy, x}, fmt.Sprintf(" %dx%d, stride %d, padding %d", c.kh, c.kw, c.stride, c.pad)}).With("TILES_X", uint32(wide))
 	groups := gpu.Groups{ceilDiv(columns, gemmTile*wide), ceilDiv(c.co, gemmTile*gemmTiles/wide), ceilDiv(lines, part)}
 	g.Dispatch(sh, groups, convDWPush{
 		uint32(lines), uint32(part), uint32(slot), uint32(c.outH), uint32(c.outW), uint32(c.co),

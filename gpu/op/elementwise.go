@@ -12,10 +12,13 @@ var (
 // allows it.
 func elementwise(name string) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
-		{Module: name + "_vec4", Fits: func(_ gpu.Caps, n any) bool { return n.(int)%4 == 0 }},
-		{Module: name},
+		{Module: name + "_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(elements)[0].Len()%4 == 0 }},
+		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return wide(problem.(elements)...) }},
 	}}
 }
+
+// elements are tensors that a kernel goes through together.
+type elements []*gpu.Tensor
 
 // add records y += x.
 func add(g *gpu.Graph, y, x *gpu.Tensor) { eachElement(g, addKernel, y, x) }
@@ -33,14 +36,14 @@ func eachElement(g *gpu.Graph, k *gpu.Kernel, list ...*gpu.Tensor) {
 	most := int(g.Caps().MaxBinding / 4)
 	for at := 0; at < n; at += most {
 		m := min(most, n-at)
-		sh := g.Pick(k, m)
+		args := make(elements, len(list))
+		for i, t := range list {
+			args[i] = t.Slice(at, m)
+		}
+		sh := g.Pick(k, args)
 		threads := m
 		if sh.Module != k.Name {
 			threads /= 4
-		}
-		args := make([]*gpu.Tensor, len(list))
-		for i, t := range list {
-			args[i] = t.Slice(at, m)
 		}
 		g.Dispatch(sh, grid(g, threads, 256), struct{ N uint32 }{uint32(m)}, args...)
 	}

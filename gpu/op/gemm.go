@@ -57,7 +57,7 @@ var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(coopVariants(
 		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
 	}},
 	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
-	{Module: "gemm"},
+	{Module: "gemm", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).wide() }},
 })}
 
 var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
@@ -66,7 +66,7 @@ var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 		return p.N%4 == 0 && fitsTexels(caps, p.sums, p.Bias, p.Factor, p.Residual)
 	}},
 	{Module: "gemm_reduce_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmReduceProblem).N%4 == 0 }},
-	{Module: "gemm_reduce"},
+	{Module: "gemm_reduce", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmReduceProblem).wide() }},
 }}
 
 // sharedGEMM is the product of blocks of wide x tall tiles from shared memory.
@@ -79,7 +79,7 @@ func sharedGEMM(module string, wide, tall int) gpu.Variant {
 		Spec:   gpu.Spec{"TILES_X": uint32(wide), "TILES_Y": uint32(tall)},
 		Fits: func(_ gpu.Caps, problem any) bool {
 			p := problem.(gemmProblem)
-			if module == "gemm_shared_vec4" && !p.quads() {
+			if vec4 := module == "gemm_shared_vec4"; vec4 && !p.quads() || !vec4 && !p.wide() {
 				return false
 			}
 			least := roundUp(p.M, gemmTile*8) * roundUp(p.N, gemmTile*8)
@@ -94,6 +94,11 @@ func sharedGEMM(module string, wide, tall int) gpu.Variant {
 type gemmProblem struct {
 	GEMM
 	gemmSize
+}
+
+// wide reports whether all elements have 32 bits: others are read by quads only.
+func (p gemmProblem) wide() bool {
+	return wide(p.A, p.B, p.C, p.Slope, p.Bias, p.Factor, p.Residual)
 }
 
 type gemmReduceProblem struct {
@@ -158,6 +163,7 @@ func Gemm(g *gpu.Graph, p GEMM) {
 // sumOfRows records a product whose sum runs over A's rows, and over B's
 // unless that is transposed too: the gradient of a weight.
 func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
+	defer g.Whole()()
 	runs := spans(g, size.K, max(size.M, size.N))
 	if p.TransB || len(runs) <= 1 {
 		p.product(g, size)
@@ -186,6 +192,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 
 // product records a product of tensors that fit their bindings.
 func (p GEMM) product(g *gpu.Graph, size gemmSize) {
+	defer g.Whole()() // variants cut sums into other parts
 	sh, groups := p.shader(g, size)
 	if parts := size.parts(sh, groups); parts > 1 {
 		part := roundUp(ceilDiv(size.K, parts), stepsOf(sh))

@@ -9,6 +9,7 @@ import "dino-vk/gpu"
 type imageProblem struct {
 	quads bool
 	read  []*gpu.Tensor
+	more  string // of their shape
 }
 
 // imageKernel has a variant for texels, one for four channels at once, and one

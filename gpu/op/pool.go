@@ -1,6 +1,10 @@
 package op
 
-import "dino-vk/gpu"
+import (
+	"fmt"
+
+	"dino-vk/gpu"
+)
 
 var (
 	maxPoolFwd = imageKernel("maxpool_fwd")
@@ -37,12 +41,13 @@ func MaxPool(t *Tape, x *gpu.Tensor, size, stride, pad int) *gpu.Tensor {
 		taken = g.New("taken", gpu.U32, n, outH, outW, c/vec)
 	}
 	runs := cuts(g, n, h*w*c, outH*outW*c, outH*outW*c/vec)
+	window := fmt.Sprintf(" windows of %d, stride %d, padding %d", size, stride, pad)
 	type push struct{ Count, H, W, Channels, OutH, OutW, Pad uint32 }
 	pushOf := func(s span) push {
 		return push{uint32(s.n), uint32(h), uint32(w), uint32(c), uint32(outH), uint32(outW), uint32(pad)}
 	}
 	for _, s := range runs {
-		sh := g.Pick(maxPoolFwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(x)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
+		sh := g.Pick(maxPoolFwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(x)}, window}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
 		if taken != nil {
 			sh = sh.With("KEEP", 1)
 		}
@@ -52,7 +57,7 @@ func MaxPool(t *Tape, x *gpu.Tensor, size, stride, pad int) *gpu.Tensor {
 		dx, accumulate := t.Grad(x)
 		dy = dy.Reshape(y.Shape...)
 		for _, s := range runs {
-			sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
+			sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}, window}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
 			if accumulate {
 				sh = sh.With("ACCUMULATE", 1)
 			}

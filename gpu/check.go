@@ -1,0 +1,215 @@
+package gpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"slices"
+)
+
+// OpenTuned is Open for a device whose kernels are tested before they are used,
+// and then timed, see Tune: samples records small problems on which every variant
+// of every kernel is compared with the plainest one. What was found out is kept
+// from run to run; with again it is found out anew. Without again, and unless
+// $DINOVK_TUNE is 1, a device that is a CPU is neither tested nor tuned, and with
+// DINOVK_TUNE=0 none is.
+func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph)) (*Device, error) {
+	var t *tuning
+	for {
+		d, err := Open(o)
+		if err != nil || o.CompileOnly || !again && !tunes(d.Kind) {
+			return d, err
+		}
+		if t == nil {
+			if t, err = d.openTuning(); err == nil && again {
+				t.reset()
+			}
+		}
+		if err == nil {
+			d.tuning = t
+			err = d.check(ctx, samples)
+		}
+		if err == nil {
+			return d, nil
+		}
+		closed := d.Close()
+		if !errors.Is(err, errSwitchedOff) {
+			return nil, errors.Join(err, closed)
+		}
+		// A lost device can only be opened anew; what lost it is known now.
+	}
+}
+
+// errSwitchedOff says that the device was lost to a variant that is now known to
+// be faulty.
+var errSwitchedOff = errors.New("a variant was switched off")
+
+func tunes(k Kind) bool {
+	switch os.Getenv("DINOVK_TUNE") {
+	case "0":
+		return false
+	case "1":
+		return true
+	}
+	return k != CPU
+}
+
+// Fault is a variant of a kernel that a device does not run as it should.
+type Fault struct{ Variant, Reason string }
+
+// Faults lists the variants that are switched off on this device.
+func (d *Device) Faults() []Fault {
+	if d.tuning == nil {
+		return nil
+	}
+	var list []Fault
+	for _, name := range slices.Sorted(maps.Keys(d.tuning.Faulty)) {
+		list = append(list, Fault{name, d.tuning.Faulty[name]})
+	}
+	return list
+}
+
+// check tests the variants unless that was done already, and chooses.
+func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
+	t := d.tuning
+	d.choose(t.Choices)
+	if t.Checked {
+		return nil
+	}
+	record := func(caps Caps) ([]*Graph, error) {
+		g := NewGraph(caps)
+		samples(g)
+		return []*Graph{g}, nil
+	}
+	var err error
+	for _, whole := range []bool{false, true} {
+		var list []*task
+		if list, err = t.Choices.tasks(d.Caps(), record, whole, true); err == nil {
+			err = t.check(list, func(a attempt, move float64) ([]output, error) { return newTrial(a).compute(ctx, d, move) })
+		}
+		if err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Checked = true
+	}
+	t.save()
+	d.choose(t.Choices)
+	if err != nil {
+		return fmt.Errorf("gpu: self-test: %w", err)
+	}
+	return nil
+}
+
+// check compares the attempts at each task with the last, which is the plainest.
+//
+// The bound follows from the arithmetic: a sum of n float32 terms, in any order,
+// is the exact one of terms that are each off by at most n 2^-24 of themselves
+// (Higham, Accuracy and Stability of Numerical Algorithms, 4.2), and operands that
+// are rounded to 16 bits are off by 2^-11 (F16) or 2^-8 (BF16). A right variant's
+// results therefore lie no further from the plainest's than those of inputs that
+// are moved at random by such parts of themselves.
+func (t *tuning) check(list []*task, compute func(a attempt, move float64) ([]output, error)) error {
+	for _, one := range list {
+		last := len(one.attempts) - 1
+		var base, moved []output
+		for _, a := range one.attempts[:last] {
+			if _, faulty := t.Faulty[a.variant]; faulty {
+				continue
+			}
+			if base == nil {
+				var err error
+				if base, err = compute(one.attempts[last], 0); err != nil {
+					return fmt.Errorf("%s: %w", one.problem, err)
+				}
+				if moved, err = compute(one.attempts[last], movement[one.typ]); err != nil {
+					return fmt.Errorf("%s: %w", one.problem, err)
+				}
+			}
+			if t.Testing[a.variant] >= mostTests {
+				t.Faulty[a.variant] = one.problem + ": the program ended in the middle of its test, more than once"
+				continue
+			}
+			// Should the driver take the program down, the next one will know.
+			t.Testing[a.variant]++
+			t.save()
+			got, err := compute(a, 0)
+			delete(t.Testing, a.variant)
+			switch {
+			case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrOutOfMemory):
+				return err
+			case err == nil:
+				err = agree(got, base, moved)
+			}
+			if err != nil {
+				t.Faulty[a.variant] = fmt.Sprintf("%s: %v", one.problem, err)
+			}
+			if errors.Is(err, ErrDeviceLost) {
+				return fmt.Errorf("%s: %w", a.variant, errSwitchedOff)
+			}
+		}
+	}
+	return nil
+}
+
+// movement is the part of themselves by which inputs are moved: for sums of up to
+// 4,096 float32 terms, or four times the rounding to 16 bits.
+var movement = map[Type]float64{F32: 0x1p-12, F16: 0x1p-9, BF16: 0x1p-6}
+
+const mostTests = 2 // of a variant that none of them ended
+
+// output is a tensor that an attempt wrote.
+type output struct {
+	tensor *Tensor
+	values []float32
+}
+
+// agree compares outputs with the plainest variant's of the same names, of the
+// inputs and of moved ones.
+func agree(got, base, moved []output) error {
+	for _, o := range got {
+		i := slices.IndexFunc(base, func(b output) bool {
+			return b.tensor.Name == o.tensor.Name && slices.Equal(b.tensor.Shape, o.tensor.Shape)
+		})
+		if i < 0 {
+			continue // variants may lay out differently what they keep
+		}
+		if err := o.agree(base[i].values, moved[i].values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o output) agree(base, moved []float32) error {
+	var off, allowed float64
+	at := 0
+	for i, v := range o.values {
+		if d := distance(moved[i], base[i]); d < math.Inf(1) {
+			allowed = max(allowed, d)
+		}
+		if d := distance(v, base[i]); d > off {
+			off, at = d, i
+		}
+	}
+	if off <= allowed {
+		return nil
+	}
+	return fmt.Errorf("element %d of %v is %v and should be %v; rounding explains %.3g", at, o.tensor, o.values[at], base[at], allowed)
+}
+
+// distance is infinite where only one of the two is a number.
+func distance(a, b float32) float64 {
+	switch d := math.Abs(float64(a) - float64(b)); {
+	case math.Float32bits(a) == math.Float32bits(b) || a != a && b != b:
+		return 0
+	case math.IsNaN(d):
+		return math.Inf(1)
+	default:
+		return d
+	}
+}

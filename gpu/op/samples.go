@@ -1,0 +1,93 @@
+package op
+
+import "dino-vk/gpu"
+
+// Samples records small problems that between them ask for every variant of every
+// kernel: of sizes that fill its blocks and of others that do not.
+func Samples(g *gpu.Graph) {
+	store := gpu.NewStore()
+	for _, typ := range []gpu.Type{gpu.F32, gpu.F16, gpu.BF16} {
+		s := samples{NewTape(g), store}
+		s.tape.Type = typ
+		s.products()
+		s.attention()
+		if typ == gpu.F32 {
+			s.rows()
+			s.images()
+		}
+	}
+}
+
+// samples records on tensors that nobody allocates.
+type samples struct {
+	tape  *Tape
+	store *gpu.Store
+}
+
+// leaf is a tensor that needs a gradient.
+func (s samples) leaf(shape ...int) *gpu.Tensor { return s.leafOf(gpu.F32, shape...) }
+
+func (s samples) leafOf(typ gpu.Type, shape ...int) *gpu.Tensor {
+	x := s.store.New("sample", typ, shape...)
+	s.tape.Param(x, s.store.New("gradient", typ, shape...), typ == gpu.F32)
+	return x
+}
+
+func (s samples) input(shape ...int) *gpu.Tensor { return s.store.New("input", gpu.F32, shape...) }
+
+// differentiate records the backward of y.
+func (s samples) differentiate(y *gpu.Tensor) {
+	s.tape.Backward(y, s.store.New("gradient", y.Type, y.Shape...))
+}
+
+// products are linear layers and their gradients.
+func (s samples) products() {
+	linear := func(rows, in, out int) (x, w, b *gpu.Tensor) {
+		w = s.leaf(out, in)
+		s.tape.Copy(w, s.store.New("copy", s.tape.Type, out, in))
+		return s.leafOf(s.tape.Type, rows, in), w, s.leaf(out)
+	}
+	residual := func(rows, in, out int) {
+		x, w, b := linear(rows, in, out)
+		s.differentiate(LinearResidual(s.tape, x, w, b, s.input(rows, out)))
+	}
+	gelu := func(rows, in, out int) {
+		x, w, b := linear(rows, in, out)
+		s.differentiate(LinearGELU(s.tape, x, w, b))
+	}
+	gelu(2048, 64, 2048)   // enough blocks of every size
+	residual(4100, 64, 68) // the weight's gradient is summed in parts
+	if s.tape.Type == gpu.F32 {
+		residual(67, 36, 60)
+		gelu(33, 31, 29)
+	}
+}
+
+// attention is over sequences of the two lengths of ViT-S/16's crops, and in
+// float32 with heads of another size.
+func (s samples) attention() {
+	crops := []Run{{Sequences: 2, Length: 197}, {Sequences: 3, Length: 37}}
+	s.differentiate(Attention(s.tape, s.leafOf(s.tape.Type, Tokens(crops), 3*2*64), 2, crops))
+	if s.tape.Type == gpu.F32 {
+		s.differentiate(Attention(s.tape, s.leaf(197, 3*2*24), 2, []Run{{Sequences: 1, Length: 197}}))
+	}
+}
+
+func (s samples) rows() {
+	for _, width := range []int{384, 60} {
+		x := s.leaf(300, width)
+		s.differentiate(LayerNorm(s.tape, x, s.leaf(width), s.leaf(width), 1e-6))
+		s.differentiate(L2Norm(s.tape, x))
+		s.differentiate(WeightNorm(s.tape, x, s.leaf(300)))
+		s.differentiate(Residual(s.tape, x, s.leaf(300, width), nil, 0, 0))
+	}
+}
+
+func (s samples) images() {
+	const in, out = 32, 64
+	x := s.leaf(2, 15, 15, in)
+	y := Conv2D(s.tape, x, s.leaf(out, in, 3, 3), 2, 1)
+	y = BatchNormReLU(s.tape, y, BatchNormWeights{s.leaf(out), s.leaf(out), s.input(out), s.input(out), s.input(1)}, true)
+	s.differentiate(MaxPool(s.tape, y, 3, 2, 1))
+	s.differentiate(Conv2D(s.tape, s.leaf(2, 9, 9, 5), s.leaf(6, 5, 3, 3), 1, 1))
+}

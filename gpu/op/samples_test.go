@@ -1,0 +1,81 @@
+package op
+
+import (
+	"strings"
+	"testing"
+
+	"dino-vk/gpu"
+)
+
+// choosy are the kernels with more than one variant.
+var choosy = []*gpu.Kernel{
+	gemmKernel, gemmReduceKernel, convKernel, convDWKernel, colSumKernel, addKernel, multiplyKernel,
+	attentionFwd, attentionBwdQ, attentionBwdKV,
+	layerNormFwd, layerNormBwd, layerNormParams, rowNormFwd, rowNormBwd, dropPathFwd, dropPathBwd,
+	batchNormStats, batchNormFwd, batchNormSums, batchNormBwd, maxPoolFwd, maxPoolBwd,
+	dinoLossRows, dinoLoss, optimAdamW,
+}
+
+// untested are modules, by kernel, that no other can take the place of, and those
+// that do nothing without a step's parameters, which only processors have.
+var untested = []string{
+	"maxpool_fwd maxpool_fwd", "maxpool_bwd maxpool_bwd",
+	"dinoloss_rows dinoloss_rows_texel", "dinoloss_rows dinoloss_rows", "dinoloss dinoloss_texel", "dinoloss dinoloss",
+	"optim_adamw optim_adamw_texel", "optim_adamw optim_adamw",
+}
+
+// Every module of every kernel is tested on some device.
+func TestSamples(t *testing.T) {
+	processor, card := gpu.MinimalCaps, gpu.MinimalCaps
+	processor.MaxTexels, card.MaxTexels = 1<<27, 1<<27
+	processor.SubgroupSize, card.SubgroupSize = 8, 32
+	card.Features, card.SharedBytes, card.MinSubgroup, card.MaxSubgroup = ^gpu.Features(0), 64<<10, 32, 32
+	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
+		card.Products = append(card.Products, gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: operands, Sums: gpu.ComponentF32})
+	}
+	tested := map[string]bool{} // kernel and module
+	for name, caps := range map[string]gpu.Caps{"CPU": processor, "GPU": card} {
+		tasks, err := gpu.Tasks(caps, func(caps gpu.Caps) ([]*gpu.Graph, error) {
+			g := gpu.NewGraph(caps)
+			Samples(g)
+			return []*gpu.Graph{g}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		variants := 0
+		for _, task := range tasks {
+			kernel, _, _ := strings.Cut(task.Problem, " ")
+			for _, v := range task.Variants {
+				module, _, _ := strings.Cut(v, " ")
+				tested[kernel+" "+module] = true
+				variants++
+			}
+		}
+		t.Logf("%s: %d problems, %d runs of variants", name, len(tasks), variants)
+	}
+	for _, name := range untested {
+		tested[name] = true
+	}
+	for _, k := range choosy {
+		for _, v := range k.Variants {
+			if !tested[k.Name+" "+v.Module] {
+				t.Errorf("kernel %s: module %s is never tested", k.Name, v.Module)
+			}
+		}
+	}
+}
+
+// Names tell a kernel's variants apart.
+func TestVariantNames(t *testing.T) {
+	for _, k := range choosy {
+		seen := map[string]bool{}
+		for i := range k.Variants {
+			name := k.Variants[i].Name()
+			if seen[name] {
+				t.Errorf("kernel %s has two variants %s", k.Name, name)
+			}
+			seen[name] = true
+		}
+	}
+}

@@ -52,14 +52,11 @@ func (t *Training) prepare(dev *gpu.Device) error {
 	if c.Accumulate != 1 {
 		return errors.New("a step of several micro-batches is not measured")
 	}
-	views := dino.Views{
-		Globals: t.store.New("globals", gpu.F32, 2*c.BatchSize, 3, c.ImageSize, c.ImageSize),
-		Table:   t.store.New("table", gpu.U32, c.BatchSize, 4),
+	err := dev.Tune(context.Background(), dino.Recording(c), dino.TuningTime, nil)
+	if err != nil {
+		return err
 	}
-	if c.LocalCropsNumber > 0 {
-		views.Locals = t.store.New("locals", gpu.F32, c.LocalCropsNumber*c.BatchSize, 3, c.LocalSize, c.LocalSize)
-	}
-	var err error
+	views := c.Views(t.store)
 	t.step, err = dino.NewStep(c, dev.Caps(), t.store, func(*gpu.Graph, *gpu.Tensor) dino.Views { return views })
 	if err != nil {
 		return err

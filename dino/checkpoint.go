@@ -20,8 +20,9 @@ const CheckpointName = weights.RunName
 // ErrOtherRun says that an output folder holds a run of other settings.
 var ErrOtherRun = errors.New("the output folder holds another run")
 
-// State is what a run needs, besides its tensors, to go on bit for bit. It
-// holds no time and no place, so equal runs write equal checkpoints.
+// State is what a run needs, besides its tensors, to go on bit for bit. It holds
+// no time and no place but the device that its kernels were tuned for, so equal
+// runs write equal checkpoints.
 type State struct {
 	Step   int    `json:"step"`           // optimizer steps done
 	Epoch  int    `json:"epoch"`          // epoch of the next step
@@ -33,6 +34,8 @@ type State struct {
 	Means  Means  `json:"means"`          // of the running epoch
 	// Updates are the optimizer's counts at the import of a run.
 	Updates Updates `json:"updates,omitzero"`
+	// Variants are the kernels' that were chosen; nil: the first that fit.
+	Variants *Variants `json:"variants,omitempty"`
 
 	Config Config `json:"-"` // written beside it, without the neutral settings
 }

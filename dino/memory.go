@@ -47,7 +47,7 @@ func (t *Trainer) fit(have int64) error {
 // does.
 func (t *Trainer) mostThatFit(c Config, have int64) int {
 	return sort.Search(c.BatchSize, func(i int) bool {
-		smaller := Trainer{config: c, dev: t.dev, set: t.set, measured: t.measured}
+		smaller := Trainer{config: c, dev: t.dev, set: t.set, measured: t.measured, choices: t.choices}
 		smaller.config.BatchSize = i + 1
 		err := smaller.require()
 		return err != nil || smaller.need > have

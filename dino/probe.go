@@ -28,11 +28,11 @@ func newProbe(t *Trainer) (*probe, error) {
 	p := &probe{probeSets: t.measured, every: t.config.KNNEvery, workers: t.workers(), dev: t.dev}
 	backbone := t.step.net.Backbone
 	var err error
-	p.extractor, err = newExtractor(backbone, t.config.ImageSize, t.dev.Caps(), t.store, t.step.kept(teacherPrefix).Under(backbonePrefix), t.config.BatchSize, p.area)
+	p.extractor, err = newExtractor(backbone, t.config.ImageSize, t.caps(), t.store, t.step.kept(teacherPrefix).Under(backbonePrefix), t.config.BatchSize, p.area)
 	if err != nil {
 		return nil, err
 	}
-	p.knn, err = eval.NewKNN(t.dev.Caps(), p.candidates, backbone.Features(), min(probeNeighbours, p.candidates))
+	p.knn, err = eval.NewKNN(t.caps(), p.candidates, backbone.Features(), min(probeNeighbours, p.candidates))
 	return p, err
 }
 

@@ -55,7 +55,9 @@ type Trainer struct {
 	step     *Step
 	measured *probeSets // nil where nothing is measured on the way
 	probe    *probe
-	need     int64 // bytes of device memory
+	choices  *gpu.Choices // of variants; nil: the first that fits
+	tuned    int          // problems, for this run
+	need     int64        // bytes of device memory
 	output   *output
 	initial  *initial // nil where weights are drawn or a run goes on
 	state    State
@@ -124,9 +126,13 @@ func (t *Trainer) prepare(ctx context.Context) error {
 		defer ck.Close()
 		t.schedule.Updates = t.state.Updates
 	}
+	if err := t.tune(ctx, ck != nil); err != nil {
+		return err
+	}
 	if err := t.fit(t.dev.Available() + gpu.StagingBytes); err != nil {
 		return err
 	}
+	t.noteVariants()
 	if ck == nil { // the run's own weights win
 		if t.initial, err = openInitial(t.config, t.step.net); err != nil {
 			return err
@@ -161,7 +167,7 @@ func (t *Trainer) declare() error {
 	t.store = gpu.NewStore()
 	t.pictures = newPictures(t.store, t.config.BatchSize, t.set.Area)
 	var err error
-	if t.step, err = NewStep(t.config, t.dev.Caps(), t.store, t.augment); err != nil {
+	if t.step, err = NewStep(t.config, t.caps(), t.store, t.augment); err != nil {
 		return err
 	}
 	t.probe, err = newProbe(t)

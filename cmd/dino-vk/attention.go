@@ -51,7 +51,7 @@ func attention(c *cli.Context) (err error) {
 		return err
 	}
 	defer set.Close()
-	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+	dev, err := openDevice(c, gpu.Options{Device: c.String("device")}, false)
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func runBench(c *cli.Context, parts, recipes []string) (err error) {
 		b.recipes = append(b.recipes, r)
 	}
 	onlyShaders := slices.Equal(parts, []string{benchShaders})
-	if b.dev, err = gpu.Open(gpu.Options{Device: c.String("device"), CompileOnly: onlyShaders}); err != nil {
+	if b.dev, err = openDevice(c, gpu.Options{Device: c.String("device"), CompileOnly: onlyShaders}, false); err != nil {
 		return err
 	}
 	defer closeDevice(b.dev, &err)

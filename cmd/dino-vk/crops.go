@@ -58,7 +58,7 @@ func crops(c *cli.Context, config dino.Config) (err error) {
 		return err
 	}
 	defer set.Close()
-	dev, err := gpu.Open(gpu.Options{Device: config.Device})
+	dev, err := openDevice(c, gpu.Options{Device: config.Device}, false)
 	if err != nil {
 		return err
 	}

@@ -56,3 +56,17 @@ func printDevice(c *cli.Context, d gpu.Info) {
 		row("usable", "no: it lacks a compute queue or Vulkan 1.1")
 	}
 }
+
+// openDevice opens a device and says which variants of kernels
+// are switched off there. With again it is tested anew.
+func openDevice(c *cli.Context, o gpu.Options, again bool) (*gpu.Device, error) {
+	dev, err := gpu.OpenTuned(c.Context, o, again, samples)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range dev.Faults() {
+		fmt.Fprintf(c.App.ErrWriter, "%s, driver %s %s: kernel variant %s is switched off: %s\n",
+			dev.Info().Name, dev.Info().Driver, dev.Info().DriverVersion, f.Variant, f.Reason)
+	}
+	return dev, nil
+}

@@ -75,7 +75,7 @@ func evalKNN(c *cli.Context) (err error) {
 	if len(train.Classes()) < 2 {
 		return fmt.Errorf("--train %s: its pictures have no labels of two classes", c.String("train"))
 	}
-	dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+	dev, err := openDevice(c, gpu.Options{Device: c.String("device")}, false)
 	if err != nil {
 		return err
 	}

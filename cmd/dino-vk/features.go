@@ -165,7 +165,7 @@ func featuresCommand() *cli.Command {
 				return err
 			}
 			defer set.Close()
-			dev, err := gpu.Open(gpu.Options{Device: c.String("device")})
+			dev, err := openDevice(c, gpu.Options{Device: c.String("device")}, false)
 			if err != nil {
 				return err
 			}

@@ -52,6 +52,7 @@ func app() *cli.App {
 			attentionCommand(),
 			exportCommand(),
 			dataCommand(),
+			tuneCommand(),
 			benchCommand(),
 			devicesCommand(),
 			completionCommand(),

@@ -31,6 +31,7 @@ import (
 const asProgram = "DINOVK_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	os.Setenv("DINOVK_TUNE", "0") // what tests compute follows from nothing else
 	if os.Getenv(asProgram) != "" {
 		os.Exit(program(os.Args, limitingFiles(os.Stdout)))
 	}

@@ -44,7 +44,7 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 	if config, err = loadConfig(c, flags, set.Len()); err != nil {
 		return err
 	}
-	dev, err := gpu.Open(gpu.Options{Device: config.Device})
+	dev, err := openDevice(c, gpu.Options{Device: config.Device}, false)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,9 @@ func train(c *cli.Context, flags dino.Config) (err error) {
 		pictures += ", JPEG decoder " + set.JPEG
 	}
 	fmt.Fprintf(w, "%s: %s; %s; %s of device memory\n", config.Data, pictures, dev.Info().Name, gpu.FormatBytes(t.Memory()))
+	if n := t.Tuned(); n > 0 {
+		fmt.Fprintf(w, "chose the fastest variants of the kernels for %d problems\n", n)
+	}
 	if from := t.Initial(); from != "" {
 		fmt.Fprintf(w, "starting from %s\n", from)
 	}

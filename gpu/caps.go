@@ -25,6 +25,7 @@ const (
 	CoopMatrix2   // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing
 	TransferQueue // a queue family that only copies
 	SharedMemory  // quick shared memory and barriers: the device is no CPU
+	UniformLanes  // see candidate.uniformLanes
 )
 
 var featureNames = map[string]Features{
@@ -41,6 +42,7 @@ var featureNames = map[string]Features{
 	"coopmat2":            CoopMatrix2,
 	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
+	"lanes":               UniformLanes,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

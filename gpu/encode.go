@@ -1,8 +1,10 @@
 package gpu
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"dino-vk/gpu/internal/vk"
@@ -193,9 +195,13 @@ func (p *Program) record(slot int, made []*pipeline, sets []vulkan.DescriptorSet
 			if len(n.args) > 0 {
 				vulkan.CmdBindDescriptorSets(cmd, vulkan.PipelineBindPointCompute, made[i].layout, 0, 1, sets[i:i+1], 0, nil)
 			}
-			if len(n.push) > 0 {
+			if len(n.push.bytes) > 0 {
+				bytes, err := p.push(n, slot)
+				if err != nil {
+					return n.wrap(err)
+				}
 				vulkan.CmdPushConstants(cmd, made[i].layout, vulkan.ShaderStageFlags(vulkan.ShaderStageComputeBit),
-					0, uint32(len(n.push)), unsafe.Pointer(&n.push[0]))
+					0, uint32(len(bytes)), unsafe.Pointer(&bytes[0]))
 			}
 			vulkan.CmdDispatch(cmd, uint32(n.groups[0]), uint32(n.groups[1]), uint32(n.groups[2]))
 		case copyNode, fillNode:
@@ -207,6 +213,20 @@ func (p *Program) record(slot int, made []*pipeline, sets []vulkan.DescriptorSet
 	}
 	p.clock.end(cmd, slot)
 	return p.commands.end(slot)
+}
+
+// push is a node's push constants in a slot.
+func (p *Program) push(n *node, slot int) ([]byte, error) {
+	bytes := slices.Clone(n.push.bytes)
+	for at, arg := range n.push.addresses {
+		r, err := p.locate(n.args[arg], slot)
+		if err != nil {
+			return nil, err
+		}
+		address := p.dev.api.BufferAddress(p.dev.handle, r.buffer.handle) + uint64(r.offset)
+		binary.LittleEndian.PutUint64(bytes[at:], address)
+	}
+	return bytes, nil
 }
 
 // move encodes a copy or a fill.

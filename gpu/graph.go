@@ -38,7 +38,7 @@ type node struct {
 	shader Shader
 	module *module
 	groups Groups
-	push   []byte
+	push   block
 	args   []*Tensor // dispatch: by binding, nil = absent; copy: dst, src; fill: dst
 	value  uint32    // fill
 }
@@ -101,7 +101,7 @@ func (g *Graph) New(name string, typ Type, shape ...int) *Tensor {
 // Dispatch records a run of a shader. args are its buffers by binding number;
 // a nil argument is an absent one, in whose place some memory that
 // the shader must not touch is bound. push is a struct of 4-byte scalars (or
-// arrays of them) whose fields are those of the shader's push-constant block,
+// arrays of them) and Addresses whose fields are those of the shader's push-constant block,
 // or nil. Whether an argument is read or written follows from the shader.
 func (g *Graph) Dispatch(s Shader, groups Groups, push any, args ...*Tensor) {
 	if g.err != nil {
@@ -130,12 +130,17 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 			return fmt.Errorf("%d workgroups on axis %d: allowed are 1 to %d", n, axis, g.caps.MaxGroups[axis])
 		}
 	}
-	bytes, err := encodePush(push, m.push)
+	pushed, err := encodePush(push, m.push)
 	if err != nil {
 		return err
 	}
-	if len(bytes) > int(g.caps.MaxPush) {
-		return fmt.Errorf("%d bytes of push constants: the device takes %d", len(bytes), g.caps.MaxPush)
+	if n := len(pushed.bytes); n > int(g.caps.MaxPush) {
+		return fmt.Errorf("%d bytes of push constants: the device takes %d", n, g.caps.MaxPush)
+	}
+	for _, arg := range pushed.addresses {
+		if g.caps.Features&BufferDeviceAddress == 0 || int(arg) >= len(args) || args[arg] == nil {
+			return fmt.Errorf("the address of argument %d, which is absent or on a device without addresses", arg)
+		}
 	}
 	if len(args) != len(m.bindings) {
 		return fmt.Errorf("%d tensors for the %d bindings of module %s", len(args), len(m.bindings), s.Module)
@@ -173,7 +178,7 @@ func (g *Graph) dispatch(s Shader, groups Groups, push any, args []*Tensor) erro
 	}
 	g.nodes = append(g.nodes, node{
 		kind: dispatchNode, scope: g.scope, whole: g.whole, shader: s, module: m, groups: groups,
-		push: bytes, args: append([]*Tensor(nil), args...),
+		push: pushed, args: append([]*Tensor(nil), args...),
 	})
 	return nil
 }

@@ -216,6 +216,9 @@ func (c *candidate) mask(disable Features) Features {
 	if c.Kind != CPU {
 		set |= SharedMemory &^ disable
 	}
+	if set&BufferDeviceAddress != 0 && c.uniformLanes() {
+		set |= UniformLanes &^ disable
+	}
 	return set
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"unsafe"
 
+	"dino-vk/gpu/internal/vk"
+
 	vulkan "github.com/vulkan-go/vulkan"
 )
 
@@ -69,6 +71,9 @@ func (d *Device) newBuffer(what string, at place, bytes int64) (*buffer, error) 
 		Usage:       bufferUsage,
 		SharingMode: vulkan.SharingModeExclusive,
 	}
+	if d.Features&BufferDeviceAddress != 0 {
+		info.Usage |= vk.UsageAddress
+	}
 	if families := d.families(); at != inDevice && len(families) > 1 {
 		info.SharingMode = vulkan.SharingModeConcurrent
 		info.QueueFamilyIndexCount, info.PQueueFamilyIndices = uint32(len(families)), families
@@ -98,14 +103,8 @@ func (b *buffer) bind(what string, at place, need vulkan.MemoryRequirements) err
 	if !ok {
 		return fmt.Errorf("%s: the device has no suitable memory type", what)
 	}
-	info := vulkan.MemoryAllocateInfo{
-		SType:           vulkan.StructureTypeMemoryAllocateInfo,
-		AllocationSize:  need.Size,
-		MemoryTypeIndex: index,
-	}
-	defer info.Free()
-	var memory vulkan.DeviceMemory
-	if err := check(what, vulkan.AllocateMemory(d.handle, &info, nil, &memory)); err != nil {
+	memory, r := d.api.AllocateMemory(d.handle, uint64(need.Size), index, d.Features&BufferDeviceAddress != 0)
+	if err := check(what, r); err != nil {
 		return fmt.Errorf("%w: asked for %s while %s are in use", err, FormatBytes(int64(need.Size)), FormatBytes(d.MemoryInUse()))
 	}
 	b.memory, b.taken = memory, int64(need.Size)

@@ -9,37 +9,51 @@ import (
 	"strings"
 )
 
+// Address, as a field of push constants, is the number of the argument whose
+// address the shader gets there as a uvec2; for devices with BufferDeviceAddress.
+type Address uint32
+
+// block is an encoded struct.
+type block struct {
+	bytes     []byte
+	fields    []field
+	addresses map[int]Address // by the byte where each belongs
+}
+
 // encodePush lays a struct out as a push-constant block and checks that it
 // has the block's fields: names (without regard to case and underscores),
 // order and types.
-func encodePush(push any, block []field) ([]byte, error) {
+func encodePush(push any, want []field) (block, error) {
 	if push == nil {
-		if len(block) != 0 {
-			return nil, errors.New("the shader wants push constants")
+		if len(want) != 0 {
+			return block{}, errors.New("the shader wants push constants")
 		}
-		return nil, nil
+		return block{}, nil
 	}
-	bytes, fields, err := encodeFields(push)
+	b, err := encodeFields(push)
 	if err != nil {
-		return nil, err
+		return block{}, err
 	}
-	if err := sameFields(fields, block); err != nil {
-		return nil, fmt.Errorf("push constants %T: %w", push, err)
+	if err := sameFields(b.fields, want); err != nil {
+		return block{}, fmt.Errorf("push constants %T: %w", push, err)
 	}
-	return bytes, nil
+	return b, nil
 }
 
-// encodeFields lists and encodes the fields of a struct of 4-byte scalars and
-// arrays of them.
-func encodeFields(v any) ([]byte, []field, error) {
+// encodeFields lists and encodes the fields of a struct of 4-byte scalars, arrays
+// of them and addresses, which are left 0.
+func encodeFields(v any) (block, error) {
 	s := reflect.ValueOf(v)
 	if s.Kind() != reflect.Struct {
-		return nil, nil, fmt.Errorf("%T is no struct", v)
+		return block{}, fmt.Errorf("%T is no struct", v)
 	}
-	var bytes []byte
-	var fields []field
+	b := block{addresses: map[int]Address{}}
 	for i := range s.NumField() {
 		name, list := s.Type().Field(i).Name, []reflect.Value{s.Field(i)}
+		if arg, ok := s.Field(i).Interface().(Address); ok {
+			b.addresses[len(b.bytes)] = arg
+			list = []reflect.Value{reflect.ValueOf(uint32(0)), reflect.ValueOf(uint32(0))}
+		}
 		if f := s.Field(i); f.Kind() == reflect.Array {
 			list = list[:0]
 			for j := range f.Len() {
@@ -57,13 +71,13 @@ func encodeFields(v any) ([]byte, []field, error) {
 			case reflect.Int32:
 				kind, bits = I32, uint32(f.Int())
 			default:
-				return nil, nil, fmt.Errorf("field %s of %T is no 4-byte scalar", name, v)
+				return block{}, fmt.Errorf("field %s of %T is no 4-byte scalar", name, v)
 			}
-			fields = append(fields, field{name, uint32(len(bytes)), kind})
-			bytes = binary.LittleEndian.AppendUint32(bytes, bits)
+			b.fields = append(b.fields, field{name, uint32(len(b.bytes)), kind})
+			b.bytes = binary.LittleEndian.AppendUint32(b.bytes, bits)
 		}
 	}
-	return bytes, fields, nil
+	return b, nil
 }
 
 func sameFields(got, want []field) error {
@@ -84,25 +98,25 @@ func plainName(s string) string { return strings.ToLower(strings.ReplaceAll(s, "
 
 // CheckBlock compares a struct with the fixed part of a module's buffer block:
 // its mirror in Go must have the same fields at the same offsets.
-func CheckBlock(moduleName, block string, mirror any) error {
+func CheckBlock(moduleName, name string, mirror any) error {
 	m, err := loadModule(moduleName)
 	if err != nil {
 		return err
 	}
-	_, fields, err := encodeFields(mirror)
+	got, err := encodeFields(mirror)
 	if err != nil {
 		return err
 	}
 	for _, b := range m.bindings {
-		if b.name == block {
-			return sameFields(fields, b.fields)
+		if b.name == name {
+			return sameFields(got.fields, b.fields)
 		}
 	}
-	return fmt.Errorf("gpu: module %s has no block %s", moduleName, block)
+	return fmt.Errorf("gpu: module %s has no block %s", moduleName, name)
 }
 
 // Encode gives a struct of 4-byte scalars as the bytes of a buffer.
 func Encode(v any) ([]byte, error) {
-	bytes, _, err := encodeFields(v)
-	return bytes, err
+	b, err := encodeFields(v)
+	return b.bytes, err
 }

@@ -52,6 +52,7 @@ var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(coopVariants(
 	sharedGEMM("gemm_shared_vec4", 8, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 8),
 	sharedGEMM("gemm_shared", 8, 8),
+	lanesGEMM,
 	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
 		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
@@ -94,6 +95,7 @@ func sharedGEMM(module string, wide, tall int) gpu.Variant {
 type gemmProblem struct {
 	GEMM
 	gemmSize
+	whole bool // the operands are not cut to fit their bindings
 }
 
 // wide reports whether all elements have 32 bits: others are read by quads only.
@@ -193,7 +195,12 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 // product records a product of tensors that fit their bindings.
 func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 	defer g.Whole()() // variants cut sums into other parts
-	sh, groups := p.shader(g, size)
+	sh := g.Pick(gemmKernel, gemmProblem{p, size, true})
+	if sh.Module == lanesGEMM.Module {
+		p.lanes(g, size, sh)
+		return
+	}
+	sh, groups := p.blocks(g, sh, size)
 	if parts := size.parts(sh, groups); parts > 1 {
 		part := roundUp(ceilDiv(size.K, parts), stepsOf(sh))
 		sums := g.New("parts", gpu.F32, ceilDiv(size.K, part), size.M, size.N)
@@ -215,7 +222,7 @@ func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmS
 // reduce records the addition of partial sums and what follows it.
 func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor) {
 	n := size.M * size.N
-	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size}, sums})
+	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size, true}, sums})
 	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
 	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
 	if sh.Module != "gemm_reduce" {
@@ -277,9 +284,14 @@ func (s gemmSize) push(part, slot int, alpha float32) gemmPush {
 	return gemmPush{uint32(s.M), uint32(s.N), uint32(s.K), uint32(part), uint32(slot), alpha}
 }
 
-// shader picks and specializes the kernel for a product.
+// shader picks and specializes the kernel for a part of a product.
 func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
-	sh, wide, tall := blockOf(g.Pick(gemmKernel, gemmProblem{p, size}), size.M, size.N)
+	return p.blocks(g, g.Pick(gemmKernel, gemmProblem{p, size, false}), size)
+}
+
+// blocks specializes a variant that makes C in blocks of tiles.
+func (p GEMM) blocks(g *gpu.Graph, sh gpu.Shader, size gemmSize) (gpu.Shader, gpu.Groups) {
+	sh, wide, tall := blockOf(sh, size.M, size.N)
 	sh = onMatrixUnits(g.Caps(), p.Type, sh)
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)

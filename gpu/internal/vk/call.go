@@ -20,10 +20,13 @@ import "unsafe"
 
 // call runs the entry point with up to ten integer, handle or address
 // arguments and returns its VkResult (meaningless for void functions).
-func call(fn unsafe.Pointer, args ...uint64) int32 {
+func call(fn unsafe.Pointer, args ...uint64) int32 { return int32(uint32(call64(fn, args...))) }
+
+// call64 is call for entry points that return 64 bits.
+func call64(fn unsafe.Pointer, args ...uint64) uint64 {
 	var a [10]C.uint64_t
 	for i, v := range args {
 		a[i] = C.uint64_t(v)
 	}
-	return int32(uint32(C.callEntryPoint(fn, &a[0])))
+	return uint64(C.callEntryPoint(fn, &a[0]))
 }

@@ -47,6 +47,16 @@ func (s Shader) With(name string, value uint32) Shader {
 	return s
 }
 
+// Has reports whether s can be specialized by a constant of that name.
+func (s Shader) Has(name string) bool {
+	m, err := loadModule(s.Module)
+	if err != nil {
+		return false // Dispatch will say so
+	}
+	_, ok := m.specIDs[name]
+	return ok
+}
+
 // Problem is what a variant is to run. One that has a shape can be tuned: of
 // two problems of a kernel with equal shapes the same variants fit, and take
 // equally long. typ is the least exact type to which a variant may round what it

@@ -26,6 +26,11 @@ type GEMM struct {
 	Factor     *gpu.Tensor // (m, n): multiplied element by element
 	Residual   *gpu.Tensor // (m, n)
 	Accumulate bool        // add to what C holds
+
+	// Sums (m), where A is transposed, receives the sums of op(A)'s rows: what the
+	// gradient of a bias is beside that of its weight.
+	Sums           *gpu.Tensor
+	AccumulateSums bool
 }
 
 // gemmSize is the size of a product: op(A) (M, K) times op(B) (K, N).
@@ -180,16 +185,17 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 	for _, s := range runs {
 		slots += ceilDiv(s.n, part)
 	}
-	sums := g.New("parts", gpu.F32, slots, size.M, size.N)
+	sums, rows := g.New("parts", gpu.F32, slots, size.M, size.N), p.rowSums(g, sh, slots, size.M)
 	slot := 0
 	for _, s := range runs {
 		q, piece := p, size
 		piece.K = s.n
 		q.A, q.B = s.of(p.A), s.of(p.B)
-		q.partial(g, sh, groups, piece, sums, part, slot)
+		q.partial(g, sh, groups, piece, sums, rows, part, slot)
 		slot += ceilDiv(s.n, part)
 	}
 	p.reduce(g, size, sums)
+	p.addSums(g, rows)
 }
 
 // product records a product of tensors that fit their bindings.
@@ -198,25 +204,60 @@ func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 	sh := g.Pick(gemmKernel, gemmProblem{p, size, true})
 	if sh.Module == lanesGEMM.Module {
 		p.lanes(g, size, sh)
+		p.addSums(g, nil)
 		return
 	}
 	sh, groups := p.blocks(g, sh, size)
 	if parts := size.parts(sh, groups); parts > 1 {
 		part := roundUp(ceilDiv(size.K, parts), stepsOf(sh))
-		sums := g.New("parts", gpu.F32, ceilDiv(size.K, part), size.M, size.N)
-		p.partial(g, sh, groups, size, sums, part, 0)
+		slots := ceilDiv(size.K, part)
+		sums, rows := g.New("parts", gpu.F32, slots, size.M, size.N), p.rowSums(g, sh, slots, size.M)
+		p.partial(g, sh, groups, size, sums, rows, part, 0)
 		p.reduce(g, size, sums)
+		p.addSums(g, rows)
 		return
 	}
+	rows := p.rowSums(g, sh, 1, size.M)
 	args := append([]*gpu.Tensor{p.A, p.B}, p.epilogue(&sh)...)
-	g.Dispatch(size.whole(sh), groups, size.push(size.K, 0, p.Alpha), args...)
+	g.Dispatch(withSums(size.whole(sh), rows, &args), groups, size.push(size.K, 0, p.Alpha), args...)
+	p.addSums(g, rows)
+}
+
+// rowSums is for the parts of op(A)'s sums that a shader makes beside the
+// product, nil where it doesn't or nobody asked.
+func (p GEMM) rowSums(g *gpu.Graph, sh gpu.Shader, slots, m int) *gpu.Tensor {
+	if p.Sums == nil || !sh.Has("SUMS") {
+		return nil
+	}
+	return g.New("sums", gpu.F32, slots, m)
+}
+
+// withSums lets a shader that can make the parts of op(A)'s sums.
+func withSums(sh gpu.Shader, rows *gpu.Tensor, args *[]*gpu.Tensor) gpu.Shader {
+	if !sh.Has("SUMS") {
+		return sh
+	}
+	*args = append(*args, rows)
+	return sh.With("SUMS", bit(rows != nil))
+}
+
+// addSums records the sums of op(A)'s rows, from their parts where there are any.
+func (p GEMM) addSums(g *gpu.Graph, rows *gpu.Tensor) {
+	switch {
+	case p.Sums == nil:
+	case rows == nil:
+		ColSum(g, p.Sums, p.A, 1, p.AccumulateSums)
+	default:
+		ColSum(g, p.Sums, rows, 1, p.AccumulateSums)
+	}
 }
 
 // partial records the sums over parts of k, as the matrices slot, slot+1, … of
-// sums.
-func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmSize, sums *gpu.Tensor, part, slot int) {
+// sums, and those of op(A)'s rows as rows of rows, unless that is nil.
+func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmSize, sums, rows *gpu.Tensor, part, slot int) {
 	groups[2] = ceilDiv(size.K, part)
-	g.Dispatch(size.whole(sh).With("SPLIT", 1), groups, size.push(part, slot, 1), p.A, p.B, sums, nil, nil, nil, nil)
+	args := []*gpu.Tensor{p.A, p.B, sums, nil, nil, nil, nil}
+	g.Dispatch(withSums(size.whole(sh).With("SPLIT", 1), rows, &args), groups, size.push(part, slot, 1), args...)
 }
 
 // reduce records the addition of partial sums and what follows it.
@@ -273,6 +314,9 @@ func (p GEMM) size() (gemmSize, error) {
 		if t != nil && t.Len() != p.C.Len() {
 			return s, fmt.Errorf("%v and product %v differ in size", t, p.C)
 		}
+	}
+	if p.Sums != nil && (!p.TransA || p.Sums.Len() != s.M) {
+		return s, fmt.Errorf("sums %v of the rows of %v (transposed: %v)", p.Sums, p.A, p.TransA)
 	}
 	if p.Slope != nil && !p.GELU {
 		return s, fmt.Errorf("slope %v of a product without GELU", p.Slope)

@@ -155,6 +155,15 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 	if c.residual {
 		p.Residual = k.Input("residual", residual, c.m, c.n)
 	}
+	oldSums := gputest.Normal(7, c.m)
+	var sums *gpu.Tensor
+	if transA {
+		sums = k.Output("sums", gpu.F32, c.m)
+		if c.accumulate {
+			sums = k.InOut("sums", oldSums, c.m)
+		}
+		p.Sums, p.AccumulateSums = sums, c.accumulate
+	}
 	if size, err := p.size(); err != nil {
 		t.Fatal(err)
 	} else if sh, _ := p.shader(k.Graph, size); c.typ.Narrow() && sh.Spec["MATRIX_M"] == 0 {
@@ -204,6 +213,21 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 	if c.slope {
 		k.Near(slope, wantSlope, gputest.EpsTerms(units, slopeTerms))
 	}
+	if sums == nil {
+		return
+	}
+	wantSums, sumTerms := make([]float64, c.m), make([]float64, c.m)
+	for i, v := range a { // stored (k, m)
+		wantSums[i%c.m] += float64(v)
+		sumTerms[i%c.m] += math.Abs(float64(v))
+	}
+	if c.accumulate {
+		for i, v := range oldSums {
+			wantSums[i] += float64(v)
+			sumTerms[i] += math.Abs(float64(v))
+		}
+	}
+	k.Near(sums, wantSums, gputest.EpsTerms(math.Sqrt(float64(c.k))+4, sumTerms))
 }
 
 // GELU to a few units over its whole range, where the product adds no error.

@@ -59,11 +59,13 @@ func linearBackward(t *Tape, p GEMM, w, dy *gpu.Tensor) {
 		dv = t.activation("dv", dy.Shape...)
 		multiply(t.G, dv, dy, slope)
 	}
-	if dw, accumulate := t.Grad(w); dw != nil {
-		Gemm(t.G, GEMM{A: dv, TransA: true, B: x, C: dw, Accumulate: accumulate, Type: t.Type})
-	}
-	if db, accumulate := t.Grad(b); db != nil {
-		ColSum(t.G, db, dv, 1, accumulate)
+	dw, accumulate := t.Grad(w)
+	db, accumulateBias := t.Grad(b)
+	switch {
+	case dw != nil:
+		Gemm(t.G, GEMM{A: dv, TransA: true, B: x, C: dw, Accumulate: accumulate, Sums: db, AccumulateSums: accumulateBias, Type: t.Type})
+	case db != nil:
+		ColSum(t.G, db, dv, 1, accumulateBias)
 	}
 	factor := t.takeFactor(x)
 	if dx, accumulate := t.Grad(x); dx != nil {

@@ -78,7 +78,7 @@ func TestLongProduct(t *testing.T) {
 				}
 				sums := c.Graph.New("parts", gpu.F32, parts, m, n)
 				sh, groups := p.shader(c.Graph, size)
-				p.partial(c.Graph, sh, groups, size, sums, part, 0)
+				p.partial(c.Graph, sh, groups, size, sums, nil, part, 0)
 				p.reduce(c.Graph, size, sums)
 				c.Run()
 				c.Near(p.C, repeat(float64(k), m*n), gputest.Eps(0))

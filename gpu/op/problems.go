@@ -18,7 +18,7 @@ func (p gemmProblem) Shape() (string, gpu.Type) {
 	}{
 		{"A^T", p.GEMM.TransA}, {"B^T", p.GEMM.TransB},
 		{"bias", p.Bias != nil}, {"gelu", p.GELU}, {"slope", p.Slope != nil},
-		{"factor", p.Factor != nil}, {"residual", p.Residual != nil}, {"accumulate", p.Accumulate},
+		{"factor", p.Factor != nil}, {"residual", p.Residual != nil}, {"accumulate", p.Accumulate}, {"sums", p.Sums != nil},
 	} {
 		if part.on {
 			s += " " + part.name

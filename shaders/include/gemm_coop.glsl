@@ -15,6 +15,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #define VEC 4
 #include "gemm_matrices.glsl"
+#include "gemm_sums.glsl"
 
 layout(constant_id = 11) const uint TILES_Y = 8;
 layout(constant_id = 12) const uint INVOCATIONS = 64;
@@ -39,8 +40,8 @@ const uint RIGHT_ROWS = TRANS_B ? COLUMNS : STEPS, RIGHT_WIDTH = (TRANS_B ? STEP
 const uint RIGHT = LEFT_ROWS * (LEFT_WIDTH + 1u);
 const uint OPERANDS = RIGHT + RIGHT_ROWS * (RIGHT_WIDTH + 1u);
 const uint SUM_ROWS = SUBGROUPS_Y * MATRIX_M, SUM_WIDTH = COLUMNS / 4u;
-const uint SUMS = SUM_ROWS * (SUM_WIDTH + 1u);
-shared uvec4 block[OPERANDS > SUMS ? OPERANDS : SUMS];
+const uint HELD = SUM_ROWS * (SUM_WIDTH + 1u);
+shared uvec4 block[OPERANDS > HELD ? OPERANDS : HELD];
 
 // What an invocation loads of each operand, as it is stored: eight elements are
 // one uvec4 if they have 16 bits, else two.
@@ -75,9 +76,11 @@ uvec4 nextLeft[2u * LEFT_LOADS], nextRight[2u * RIGHT_LOADS];
         }                                                                                         \
     }
 
-#define ROUNDED(next, i, q, operand)                                                           \
-    (IS_WIDE(operand) ? roundOperand(uintBitsToFloat(next[2u * i + q]))                        \
-                      : roundOperand(widen(operand##_TYPE, q == 0u ? next[2u * i].xy : next[2u * i].zw)))
+// LOADED is a quad of what was loaded.
+#define LOADED(next, i, q, operand)                                                            \
+    (IS_WIDE(operand) ? uintBitsToFloat(next[2u * i + q]) : widen(operand##_TYPE, q == 0u ? next[2u * i].xy : next[2u * i].zw))
+
+#define ROUNDED(next, i, q, operand) roundOperand(LOADED(next, i, q, operand))
 
 // STAGE_PART stores what was loaded of an operand.
 #define STAGE_PART(start, next, loads, operand, width)                                            \
@@ -98,15 +101,22 @@ void main() {
     const uvec2 own = uvec2(gl_SubgroupID % SUBGROUPS_X * ACROSS * MATRIX_N,
                             gl_SubgroupID / SUBGROUPS_X * DOWN * MATRIX_M);
 
-    coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> sums[DOWN * ACROSS];
+    coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> matrices[DOWN * ACROSS];
     [[unroll]] for (uint i = 0u; i < DOWN * ACROSS; ++i) {
-        sums[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
+        matrices[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
     }
+    vec4 rowSums[2] = vec4[2](vec4(0.0), vec4(0.0)); // of the eight rows that this invocation loads
     FETCH_PARTS(begin)
     for (uint p0 = begin; p0 < end; p0 += STEPS) {
         barrier(); // the last part has been read
         STAGE_PART(0u, nextLeft, LEFT_LOADS, a, LEFT_WIDTH)
         STAGE_PART(RIGHT, nextRight, RIGHT_LOADS, b, RIGHT_WIDTH)
+        if (makesSums()) {
+            [[unroll]] for (uint i = 0u; i < LEFT_LOADS; ++i) {
+                rowSums[0] += LOADED(nextLeft, i, 0u, a);
+                rowSums[1] += LOADED(nextLeft, i, 1u, a);
+            }
+        }
         barrier();
         if (p0 + STEPS < end) {
             FETCH_PARTS(p0 + STEPS)
@@ -130,7 +140,7 @@ void main() {
                     coopMatLoad(right, block, RIGHT + step * (RIGHT_WIDTH + 1u) + col / 8u, RIGHT_WIDTH + 1u, gl_CooperativeMatrixLayoutRowMajor);
                 }
                 [[unroll]] for (uint i = 0u; i < DOWN; ++i) {
-                    sums[i * ACROSS + j] = coopMatMulAdd(left[i], right, sums[i * ACROSS + j]);
+                    matrices[i * ACROSS + j] = coopMatMulAdd(left[i], right, matrices[i * ACROSS + j]);
                 }
             }
         }
@@ -138,7 +148,7 @@ void main() {
     [[unroll]] for (uint i = 0u; i < DOWN; ++i) {
         barrier(); // what was there has been read
         [[unroll]] for (uint j = 0u; j < ACROSS; ++j) {
-            coopMatStore(sums[i * ACROSS + j], block, gl_SubgroupID / SUBGROUPS_X * MATRIX_M * (SUM_WIDTH + 1u) + (own.x + j * MATRIX_N) / 4u,
+            coopMatStore(matrices[i * ACROSS + j], block, gl_SubgroupID / SUBGROUPS_X * MATRIX_M * (SUM_WIDTH + 1u) + (own.x + j * MATRIX_N) / 4u,
                          SUM_WIDTH + 1u, gl_CooperativeMatrixLayoutRowMajor);
         }
         barrier();
@@ -148,6 +158,20 @@ void main() {
             if (row < m && col < n) {
                 storeProduct(row, col, uintBitsToFloat(block[at * (SUM_WIDTH + 1u) + e % SUM_WIDTH]));
             }
+        }
+    }
+    if (makesSums()) {
+        barrier(); // the sums have been read
+        block[2u * gl_LocalInvocationIndex] = floatBitsToUint(rowSums[0]);
+        block[2u * gl_LocalInvocationIndex + 1u] = floatBitsToUint(rowSums[1]);
+        barrier();
+        const uint quads = ROWS / 4u, quad = gl_LocalInvocationIndex;
+        if (quad < quads) {
+            vec4 total = vec4(0.0);
+            for (uint i = quad; i < 2u * INVOCATIONS; i += quads) {
+                total += uintBitsToFloat(block[i]);
+            }
+            storeSums(first.y + quad * 4u, total);
         }
     }
 }

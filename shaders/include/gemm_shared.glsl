@@ -7,6 +7,7 @@
 layout(constant_id = 11) const uint TILES_Y = 8;
 layout(local_size_x_id = 9, local_size_y_id = 11) in;
 #include "blocks.glsl"
+#include "gemm_sums.glsl"
 
 // FETCH_BLOCK loads an operand's vectors from step p0 and element first on;
 // what lies outside the matrix, or from `end` on, is zero.
@@ -31,16 +32,35 @@ void main() {
     const uint end = min(k, begin + part);
 
     clearTile();
+    vec4 rowSums = vec4(0.0); // of the four rows that this invocation loads
     FETCH_BLOCK(nextLeft, loads.y, a, TRANS_A, begin, first.y, block.y, m)
     FETCH_BLOCK(nextRight, loads.x, b, !TRANS_B, begin, first.x, block.x, n)
     for (uint p0 = begin; p0 < end; p0 += STEPS) {
         barrier(); // the last block has been read
         STAGE_BLOCK(left, nextLeft, loads.y, TRANS_A, block.y)
         STAGE_BLOCK(right, nextRight, loads.x, !TRANS_B, block.x)
+        if (makesSums()) {
+            for (uint i = 0u; i < loads.y; ++i) {
+                rowSums += nextLeft[i];
+            }
+        }
         barrier();
         FETCH_BLOCK(nextLeft, loads.y, a, TRANS_A, p0 + STEPS, first.y, block.y, m)
         FETCH_BLOCK(nextRight, loads.x, b, !TRANS_B, p0 + STEPS, first.x, block.x, n)
         multiplyBlocks();
     }
     storeTile(first + gl_LocalInvocationID.xy * 4u, tiles * 4u);
+    if (makesSums()) {
+        barrier(); // the last block has been read
+        left[gl_LocalInvocationIndex] = rowSums;
+        barrier();
+        const uint quads = block.y / 4u, quad = gl_LocalInvocationIndex; // see acrossStep
+        if (quad < quads) {
+            vec4 total = vec4(0.0);
+            for (uint i = quad; i < TILES_X * TILES_Y; i += quads) {
+                total += left[i];
+            }
+            storeSums(first.y + quad * 4u, total);
+        }
+    }
 }

@@ -56,7 +56,12 @@ func (c *Case) InputU32(name string, values []uint32, shape ...int) *gpu.Tensor 
 // InOut is a float32 tensor that begins each run with these values and whose
 // content after the run can be checked.
 func (c *Case) InOut(name string, values []float32, shape ...int) *gpu.Tensor {
-	t := c.Input(name, values, shape...)
+	return c.InOutAs(name, gpu.F32, values, shape...)
+}
+
+// InOutAs is the same in another type.
+func (c *Case) InOutAs(name string, typ gpu.Type, values []float32, shape ...int) *gpu.Tensor {
+	t := c.InputAs(name, typ, values, shape...)
 	c.outputs = append(c.outputs, t)
 	return t
 }

@@ -8,9 +8,15 @@ import (
 )
 
 var (
-	attentionFwd   = attentionKernel("attention_fwd", sharedAttention("attention_fwd_shared", attentionTile.bytesFwd))
-	attentionBwdQ  = attentionKernel("attention_bwd_q", onceAttention(attentionOnce), sharedAttention("attention_bwd_q_shared", attentionTile.bytesBwdQ))
-	attentionBwdKV = attentionKernel("attention_bwd_kv", sharedAttention("attention_bwd_kv_shared", attentionTile.bytesBwdKV))
+	attentionFwd = attentionKernel("attention_fwd",
+		coopAttention("attention_fwd_coop", attentionShape{1, 4, 1}, attentionShape{2, 4, 1}, attentionShape{1, 2, 1}),
+		sharedAttention("attention_fwd_shared", attentionTile.bytesFwd))
+	attentionBwdQ = attentionKernel("attention_bwd_q",
+		coopAttention("attention_bwd_q_coop", attentionShape{1, 4, 1}, attentionShape{1, 2, 1}),
+		onceAttention(attentionOnce), sharedAttention("attention_bwd_q_shared", attentionTile.bytesBwdQ))
+	attentionBwdKV = attentionKernel("attention_bwd_kv",
+		coopAttention("attention_bwd_kv_coop", attentionShape{1, 2, 2}, attentionShape{1, 4, 2}),
+		sharedAttention("attention_bwd_kv_shared", attentionTile.bytesBwdKV))
 	attentionProbs = gpu.Plain("attention_probs")
 )
 
@@ -112,21 +118,30 @@ func (s stretch) attentionBackward(g *gpu.Graph, heads int, accumulate bool, qkv
 func (s stretch) attentionShader(g *gpu.Graph, k *gpu.Kernel, qkv *gpu.Tensor, heads int) gpu.Shader {
 	width := qkv.Dim(-1)
 	hd := width / 3 / heads
-	sh := g.Pick(k, attentionProblem{hd, width, s.rows, s.Length, qkv.Type}).With("HD", uint32(hd))
+	p := attentionProblem{hd, width, s.rows, s.Length, qkv.Type}
+	sh := onAttentionUnits(g.Caps(), p, g.Pick(k, p).With("HD", uint32(hd)))
 	if _, ok := sh.Spec["ROWS"]; ok {
 		return sh
 	}
 	return sh.With("ROWS", uint32(attentionRows(g.Caps(), k, s.Length, hd)))
 }
 
-// attention runs a shader over some sequences of packed tensors. Its invocations
-// hold ROWS rows each, in the variants with shared memory a workgroup together
-// eight times that.
-func (s stretch) attention(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bool, packed ...*gpu.Tensor) {
-	rows, size := int(sh.Spec["ROWS"]), 64
-	if _, shared := sh.Spec["COLS"]; shared {
-		rows, size = 8*rows, 1
+// ownedRows is how many rows an invocation, or where others are shared a
+// workgroup, has of a sequence, and how many of either are a workgroup.
+func ownedRows(spec gpu.Spec) (rows, size int) {
+	rows = int(spec["ROWS"])
+	if subgroup, ok := spec["SUBGROUP"]; ok {
+		return int(spec["INVOCATIONS"]/subgroup*spec["MATRIX_M"]) * rows, 1
 	}
+	if _, ok := spec["COLS"]; ok {
+		return 8 * rows, 1
+	}
+	return rows, 64
+}
+
+// attention runs a shader over some sequences of packed tensors.
+func (s stretch) attention(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bool, packed ...*gpu.Tensor) {
+	rows, size := ownedRows(sh.Spec)
 	blocks := ceilDiv(s.Length, rows)
 	push := attentionPush{
 		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),

@@ -3,6 +3,8 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"dino-vk/gpu"
@@ -106,6 +108,9 @@ func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 	switch kind {
 	case "processor":
 		caps.SubgroupSize = 8
+	case "matrix units":
+		caps.SubgroupSize = dev.Caps().SubgroupSize
+		caps.Features |= gpu.SharedMemory
 	case "shared memory":
 		caps.Features |= gpu.SharedMemory
 	}
@@ -117,9 +122,49 @@ func TestAttention(t *testing.T) {
 		for _, kind := range []string{"processor", "registers", "shared memory"} {
 			for _, accumulate := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/accumulate=%v", c.name, kind, accumulate), func(t *testing.T) {
-					testAttention(t, attentionCaps(gputest.Open(t), kind), c.heads, c.hd, c.runs, c.large, accumulate)
+					testAttention(t, attentionCaps(gputest.Open(t), kind), gpu.F32, c.heads, c.hd, c.runs, c.large, accumulate)
 				})
 			}
+		}
+	}
+}
+
+// On matrix units, in every shape: each is alone in the kernels that have it, so
+// that it must be what is picked.
+func TestAttentionOnMatrixUnits(t *testing.T) {
+	caps := attentionCaps(gputest.Open(t), "matrix units")
+	for name, typ := range narrowTypes {
+		for _, c := range []struct {
+			rows, cols, heads, hd int
+			runs                  []Run
+			large                 float64
+			accumulate            bool
+		}{
+			{1, 2, 2, 16, []Run{{1, 1}, {2, 16}, {1, 17}, {1, 31}, {1, 33}, {1, 65}}, 20, true},
+			{1, 4, 2, 16, []Run{{1, 101}, {2, 37}}, 1, false},
+			{2, 4, 1, 16, []Run{{2, 50}, {1, 197}}, 1, false},
+		} {
+			t.Run(fmt.Sprintf("%s/%dx%d", name, c.rows, c.cols), func(t *testing.T) {
+				for _, k := range []*gpu.Kernel{attentionFwd, attentionBwdQ, attentionBwdKV} {
+					all := k.Variants
+					defer func() { k.Variants = all }()
+					k.Variants = slices.DeleteFunc(slices.Clone(all), func(v gpu.Variant) bool {
+						_, units := v.Spec["KINDS"]
+						return !units || v.Spec["ROWS"] != uint32(c.rows) || v.Spec["COLS"] != uint32(c.cols) ||
+							strings.HasSuffix(v.Module, "bf16") != (typ == gpu.BF16)
+					})
+					for i := range k.Variants {
+						if k.Variants[i].Needs&^caps.Features != 0 {
+							t.Skip("the device has no such matrix units")
+						}
+						k.Variants[i].Fits = nil
+					}
+					if len(k.Variants) == 0 {
+						k.Variants = all
+					}
+				}
+				testAttention(t, caps, typ, c.heads, c.hd, c.runs, c.large, c.accumulate)
+			})
 		}
 	}
 }
@@ -148,7 +193,7 @@ func TestAttentionTiles(t *testing.T) {
 					}
 				}
 			}
-			testAttention(t, attentionCaps(gputest.Open(t), "shared memory"), heads, hd, runs, 1, false)
+			testAttention(t, attentionCaps(gputest.Open(t), "shared memory"), gpu.F32, heads, hd, runs, 1, false)
 		})
 	}
 }
@@ -191,14 +236,14 @@ func TestAttentionChoice(t *testing.T) {
 func TestAttentionSmallBinding(t *testing.T) {
 	caps := gputest.Open(t).Caps()
 	caps.MaxBinding = 256 * 3 * 3 * 8 * 4
-	testAttention(t, caps, 3, 8, []Run{{9, 65}, {20, 17}}, 1, false)
+	testAttention(t, caps, gpu.F32, 3, 8, []Run{{9, 65}, {20, 17}}, 1, false)
 }
 
 // Where texel buffers are small, a CPU too reads storage buffers.
 func TestAttentionFewTexels(t *testing.T) {
 	caps := attentionCaps(gputest.Open(t), "processor")
 	caps.MaxTexels = 1
-	testAttention(t, caps, 1, 8, []Run{{3, 11}}, 1, false)
+	testAttention(t, caps, gpu.F32, 1, 8, []Run{{3, 11}}, 1, false)
 }
 
 // Equal keys make every probability 1/T, so that a long sequence has a plain
@@ -270,7 +315,7 @@ func TestAttentionLong(t *testing.T) {
 	c.Near(din, dwant, gputest.EpsTerms(2*units, dterms))
 }
 
-func testAttention(t *testing.T, caps gpu.Caps, heads, hd int, runs []Run, large float64, accumulate bool) {
+func testAttention(t *testing.T, caps gpu.Caps, typ gpu.Type, heads, hd int, runs []Run, large float64, accumulate bool) {
 	tokens := Tokens(runs)
 	qkv, do := gputest.Normal(1, tokens*3*heads*hd), gputest.Normal(2, tokens*heads*hd)
 	for i := range qkv {
@@ -278,20 +323,22 @@ func testAttention(t *testing.T, caps gpu.Caps, heads, hd int, runs []Run, large
 			qkv[i] *= float32(large)
 		}
 	}
+	qkv, do = gputest.Round(typ, qkv), gputest.Round(typ, do)
 	c := gputest.New(t)
 	c.Graph = gpu.NewGraph(caps)
 	tape := NewTape(c.Graph)
-	in := c.Input("qkv", qkv, tokens, 3*heads*hd)
+	tape.Type = typ
+	in := c.InputAs("qkv", typ, qkv, tokens, 3*heads*hd)
 	before := make([]float32, len(qkv))
-	din := c.Output("dqkv", gpu.F32, tokens, 3*heads*hd)
+	din := c.Output("dqkv", typ, tokens, 3*heads*hd)
 	if accumulate {
-		before = gputest.Normal(3, len(qkv))
-		din = c.InOut("dqkv", before, tokens, 3*heads*hd)
+		before = gputest.Round(typ, gputest.Normal(3, len(qkv)))
+		din = c.InOutAs("dqkv", typ, before, tokens, 3*heads*hd)
 	}
 	tape.Param(in, din, accumulate)
 	o := Attention(tape, in, heads, runs)
 	kept := c.Keep(o)
-	tape.Backward(o, c.Input("do", do, tokens, heads*hd))
+	tape.Backward(o, c.InputAs("do", typ, do, tokens, heads*hd))
 	c.Run()
 
 	wide, up := gputest.Float64(qkv), gputest.Float64(do)
@@ -303,8 +350,11 @@ func testAttention(t *testing.T, caps gpu.Caps, heads, hd int, runs []Run, large
 		dterms[i] += math.Abs(float64(b))
 	}
 	units := attentionUnits(wide, heads, hd)
-	c.Near(kept, want, gputest.EpsTerms(units, terms))
-	c.Near(din, dwant, gputest.EpsTerms(2*units, dterms))
+	rounding := map[gpu.Type]float64{gpu.F16: 1 << 12, gpu.BF16: 1 << 15}[typ] // half a unit of the type
+	// Rounded are the probabilities and o; then the gradients of scores, twice o
+	// in delta, and the gradient before and after it is added.
+	c.Near(kept, want, gputest.EpsTerms(units+2*rounding, terms))
+	c.Near(din, dwant, gputest.EpsTerms(2*units+5*rounding, dterms))
 }
 
 func TestAttentionProbs(t *testing.T) {

@@ -56,21 +56,9 @@ type coop struct {
 func coopOf(caps gpu.Caps, operands gpu.Type, spec gpu.Spec) (c coop, ok bool) {
 	rows, columns := gemmTile*int(spec["TILES_Y"]), gemmTile*int(spec["TILES_X"])
 	steps, invocations := int(spec["STEPS"]), int(spec["INVOCATIONS"])
-	for _, p := range caps.Products {
-		fits := p.Operands == component(operands) && p.Sums == gpu.ComponentF32 &&
-			p.M%8 == 0 && p.N%8 == 0 && p.K%8 == 0 && steps%p.K == 0
-		if fits && p.M*p.N*p.K > c.M*c.N*c.K {
-			c.MatrixProduct = p
-		}
-	}
-	if c.K == 0 {
+	c.MatrixProduct, c.subgroup, ok = matrixUnits(caps, operands, func(p gpu.MatrixProduct) bool { return steps%p.K == 0 })
+	if !ok {
 		return c, false
-	}
-	c.subgroup = int(caps.SubgroupSize)
-	// Units that make as many columns as a subgroup has invocations do so with no
-	// other size: Intel's have 8 rows and 8 or 16 columns.
-	if n := uint32(c.N); c.M == 8 && caps.MinSubgroup <= n && n <= caps.MaxSubgroup {
-		c.subgroup = c.N
 	}
 	if !c.arrange(rows, columns, max(invocations/c.subgroup, 1)) {
 		return c, false
@@ -106,17 +94,6 @@ func (c coop) sharedBytes(rows, columns, steps int) int {
 	operand := func(extent int) int { return max(extent*(steps/8+1), steps*(extent/8+1)) }
 	sums := c.subgroups / c.across * c.M * (columns/4 + 1)
 	return 16 * max(operand(rows)+operand(columns), sums)
-}
-
-// component is the type of a matrix's elements.
-func component(t gpu.Type) gpu.Component {
-	switch t {
-	case gpu.F16:
-		return gpu.ComponentF16
-	case gpu.BF16:
-		return gpu.ComponentBF16
-	}
-	return gpu.ComponentF32
 }
 
 // onMatrixUnits tells a shader from coopGEMM how the device makes its blocks;

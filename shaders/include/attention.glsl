@@ -16,21 +16,10 @@
 // this file.
 #include "common.glsl"
 #include "attention_head.glsl"
+#include "attention_push.glsl"
 
 layout(local_size_x = 64) in;
 layout(constant_id = 1) const uint ROWS = 4;
-
-layout(push_constant) uniform Push {
-    uint start;
-    uint sequences;
-    uint length;
-    uint heads;
-    float scale;      // hd^-1/2
-    uint accumulate;  // backward only: add to the gradient instead of writing it
-};
-
-const float LOG2_E = 1.4426950408889634;
-const float LOWEST = -3.0e38;
 
 // Part is the share of an invocation: ROWS rows from `row` on of a head of
 // the sequence that begins at token `base`.

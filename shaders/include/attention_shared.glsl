@@ -10,7 +10,6 @@
 // the usual sequences: 197 tokens in 200, 37 in 40.
 //
 // The head's dimension is a multiple of 4, at most 128.
-#include "common.glsl"
 #define VEC 4
 #include "stored.glsl"
 
@@ -19,21 +18,10 @@ layout(constant_id = 0) const uint HD = 64;
 layout(constant_id = 1) const uint ROWS = 5;
 layout(constant_id = 2) const uint COLS = 5;
 
-layout(push_constant) uniform Push {
-    uint start;       // first token of the run
-    uint sequences;
-    uint length;      // tokens of a sequence
-    uint heads;
-    float scale;      // hd^-1/2
-    uint accumulate;  // backward only: add to the gradient instead of writing it
-};
-
-const float LOG2_E = 1.4426950408889634;
-const float LOWEST = -3.0e38;
-
 const uint OWN = 8 * ROWS;
 const uint OTHERS = 8 * COLS;
-const uint QUADS = HD / 4;
+#include "attention_block.glsl"
+
 const uint WIDE = (QUADS + 7) / 8; // of a row's quads, an invocation's
 
 // Eight invocations load from eight rows at once. So that these come from
@@ -43,29 +31,6 @@ const uint SPREAD = QUADS % 8 == 0 ? 7 : 0;
 const uint STRIDE = QUADS % 8 == 0 ? QUADS : QUADS | 1;
 #define AT(row, quad) ((row) * STRIDE + ((quad) ^ ((row) & SPREAD)))
 const uint TALL = 2 * COLS | 1; // quads of a row of scores
-
-// Block is what a workgroup owns: rows from `row` on of a head of the sequence
-// that begins at token `base`.
-struct Block {
-    uint base;
-    uint row;
-    uint head;
-};
-
-bool findBlock(out Block block) {
-    const uint blocks = (length + OWN - 1) / OWN;
-    const uint i = groupIndex();
-    const uint column = i / blocks;
-    block.row = (i - column * blocks) * OWN;
-    block.head = column % heads;
-    block.base = start + column / heads * length;
-    return i < sequences * heads * blocks;
-}
-
-// Where the row of a token and head begins in qkv (which = 0, 1, 2 for q, k,
-// v) and in o.
-uint qkvAt(uint token, uint which, uint head) { return ((token * 3 + which) * heads + head) * QUADS; }
-uint outAt(uint token, uint head) { return (token * heads + head) * QUADS; }
 
 // STAGE loads n rows of an operand, from `first` on, into shared memory; rows
 // past the sequence's end are zero. BEGIN is where row `row` of the sequence

@@ -1,0 +1,113 @@
+package op
+
+import (
+	"slices"
+
+	"dino-vk/gpu"
+)
+
+// coopAttention are variants of an attention kernel on matrix units, for tensors
+// of float16 and of bfloat16.
+func coopAttention(module string, shapes ...attentionShape) []gpu.Variant {
+	var list []gpu.Variant
+	for _, shape := range shapes {
+		list = append(list, shape.variant(module, gpu.F16, gpu.Float16), shape.variant(module+"_bf16", gpu.BF16, gpu.BFloat16))
+	}
+	return list
+}
+
+func (s attentionShape) variant(module string, operands gpu.Type, needs gpu.Features) gpu.Variant {
+	return gpu.Variant{
+		Module: module,
+		Needs:  gpu.SharedMemory | gpu.CoopMatrix | gpu.MemoryModel | gpu.SubgroupSizeControl | needs,
+		Spec: gpu.Spec{
+			"ROWS": uint32(s.rows), "COLS": uint32(s.cols), "KINDS": uint32(s.kinds), "INVOCATIONS": attentionInvocations,
+		},
+		Fits: func(caps gpu.Caps, problem any) bool {
+			p := problem.(attentionProblem)
+			if p.typ != operands {
+				return false
+			}
+			a, ok := s.arrange(caps, p)
+			// Two matrices of own rows are for sequences that fill them.
+			return ok && 10*roundUp(p.length, s.rows*a.M) <= 11*roundUp(p.length, a.M)
+		},
+	}
+}
+
+// attentionInvocations is how many invocations a workgroup on matrix units has,
+// or as many more as make a subgroup.
+const attentionInvocations = 256
+
+// attentionShape is how many matrices of own rows a subgroup of such a kernel
+// has, of how many matrices of other rows it makes scores at a time, and how many
+// kinds of scores it rounds for further products.
+type attentionShape struct{ rows, cols, kinds int }
+
+// attentionArrangement is a workgroup of such a kernel on a device: the product
+// of its units, its subgroups and their size.
+type attentionArrangement struct {
+	gpu.MatrixProduct
+	subgroup, subgroups int
+}
+
+// arrange divides a sequence among as many workgroups as need be, evenly; not ok
+// says that the device cannot do it.
+func (s attentionShape) arrange(caps gpu.Caps, p attentionProblem) (a attentionArrangement, ok bool) {
+	a.MatrixProduct, a.subgroup, ok = matrixUnits(caps, p.typ, func(u gpu.MatrixProduct) bool {
+		return p.hd%u.N == 0 && p.hd%u.K == 0 && s.cols*u.N%u.K == 0
+	})
+	if !ok || !s.rounds(caps, a, p) {
+		return a, false
+	}
+	lines := ceilDiv(p.length, s.rows*a.M)
+	most := max(attentionInvocations/a.subgroup, 1)
+	for groups := ceilDiv(lines, most); ; groups++ {
+		a.subgroups = ceilDiv(lines, groups)
+		if a.subgroups*a.subgroup <= int(min(caps.MaxInvocations, caps.MaxSize[0])) && s.bytes(a, p) <= int(caps.SharedBytes) {
+			return a, true
+		}
+		if a.subgroups == 1 {
+			return a, false
+		}
+	}
+}
+
+// rounds tells whether a subgroup can round its matrices: float16 as matrices
+// that the device has for sums, bfloat16 by quads of which its invocations have
+// equally many.
+func (s attentionShape) rounds(caps gpu.Caps, a attentionArrangement, p attentionProblem) bool {
+	if p.typ == gpu.F16 {
+		rounded := a.MatrixProduct
+		rounded.Sums = gpu.ComponentF16
+		return slices.Contains(caps.Products, rounded)
+	}
+	quads := s.rows * a.M / 4
+	return quads*s.kinds*s.cols*a.N%a.subgroup == 0 && quads*p.hd%a.subgroup == 0
+}
+
+// bytes is the shared memory of a workgroup; see attention_coop.glsl.
+func (s attentionShape) bytes(a attentionArrangement, p attentionProblem) int {
+	lines, others := s.rows*a.M, s.cols*a.N
+	scratch := lines * (max(p.hd, s.kinds*others)/8 + 1)
+	if p.typ != gpu.F16 {
+		scratch = lines * (max(p.hd, s.kinds*others)/4 + 1)
+	}
+	return 16*(2*others*(p.hd/8+1)+a.subgroups*scratch) + 4*(a.subgroups*lines+2*others)
+}
+
+// onAttentionUnits tells a shader of coopAttention how its workgroups are
+// arranged; it leaves others as they are.
+func onAttentionUnits(caps gpu.Caps, p attentionProblem, sh gpu.Shader) gpu.Shader {
+	if _, ok := sh.Spec["INVOCATIONS"]; !ok {
+		return sh
+	}
+	shape := attentionShape{int(sh.Spec["ROWS"]), int(sh.Spec["COLS"]), int(sh.Spec["KINDS"])}
+	a, _ := shape.arrange(caps, p) // it fits, or it were not picked
+	for name, value := range map[string]int{
+		"INVOCATIONS": a.subgroups * a.subgroup, "SUBGROUP": a.subgroup, "MATRIX_M": a.M, "MATRIX_N": a.N, "MATRIX_K": a.K,
+	} {
+		sh = sh.With(name, uint32(value))
+	}
+	return sh
+}

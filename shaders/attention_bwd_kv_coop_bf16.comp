@@ -1,0 +1,7 @@
+#version 450
+// Attention, backward of the keys and values, of bfloat16 operands on matrix units; see
+// attention_bwd_kv_coop.glsl.
+#pragma target vulkan1.3
+#extension GL_GOOGLE_include_directive : require
+#include "operand_bf16.glsl"
+#include "attention_bwd_kv_coop.glsl"

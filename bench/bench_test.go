@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +68,23 @@ func TestPeaks(t *testing.T) {
 	}
 	if p.GBs != max(p.CopyShader, p.CopyBuffer) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestMatrixProducts runs the shader on devices that have such products, CPUs
+// too.
+func TestMatrixProducts(t *testing.T) {
+	dev := gputest.Open(t)
+	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
+		rate, err := matrixProducts(context.Background(), dev, once, 2, operands)
+		if err != nil {
+			t.Errorf("%v: %v", operands, err)
+		}
+		t.Logf("%v: %.4g GFLOP/s", operands, rate)
+		has := slices.ContainsFunc(dev.Caps().Products, func(p gpu.MatrixProduct) bool { return p.Operands == operands && p.Sums == gpu.ComponentF32 })
+		if has != (rate > 0) || math.IsInf(rate, 0) {
+			t.Errorf("%v: %g GFLOP/s of %v", operands, rate, dev.Caps().Products)
+		}
 	}
 }
 

@@ -16,7 +16,8 @@ type Kernel struct {
 	Batch        int     `json:"batch"`
 	Operation    string  `json:"operation"`
 	Shape        string  `json:"shape"`
-	Pass         string  `json:"pass"` // forward or backward
+	Pass         string  `json:"pass"`           // forward or backward
+	Type         string  `json:"type,omitempty"` // of activations and the operands of products; "" is float32, too
 	Milliseconds Spread  `json:"milliseconds"`
 	GFLOPs       float64 `json:"gflops"`   // 1e9 operations of matrix products a second; 0 where there are none
 	GBs          float64 `json:"gb_per_s"` // 1e9 bytes a second, everything touched once
@@ -57,25 +58,44 @@ func kernelBatch(c dino.Config, p Peaks, limit time.Duration) dino.Config {
 }
 
 // MeasureKernels times every operation of a recipe, at a batch that the peaks
-// allow: once through all of them should not exceed limit. done, if not nil, is
-// told of each operation as it is measured.
+// allow: once through all of them should not exceed limit. Those that know 16
+// bits are timed in them, too, where the device trains so by itself. done, if
+// not nil, is told of each operation as it is measured.
 func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, done func(Kernel)) ([]Kernel, error) {
 	c := kernelBatch(r.Config, p, limit)
+	types := []gpu.Type{gpu.F32}
+	r.Config.Precision = dino.AutoPrecision
+	if narrow, ok := narrowTypes[r.Config.Precise(dev.Caps()).Precision]; ok {
+		types = append(types, narrow)
+	}
 	var all []Kernel
 	for _, o := range operations(c) {
-		list, err := o.measure(ctx, dev, gpu.F32, e)
-		if err != nil {
-			return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
-		}
-		for _, k := range list {
-			k.Recipe, k.Batch = r.Name, c.BatchSize
-			all = append(all, k)
-			if done != nil {
-				done(k)
+		for _, typ := range types {
+			if typ.Narrow() && !o.narrow() {
+				continue
+			}
+			list, err := o.measure(ctx, dev, typ, e)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
+			}
+			for _, k := range list {
+				k.Recipe, k.Batch = r.Name, c.BatchSize
+				all = append(all, k)
+				if done != nil {
+					done(k)
+				}
 			}
 		}
 	}
 	return all, nil
+}
+
+var narrowTypes = map[string]gpu.Type{dino.FP16: gpu.F16, dino.BF16: gpu.BF16}
+
+// narrow tells operations on activations that may have 16 bits.
+func (o operation) narrow() bool {
+	kind := o.torch["kind"]
+	return o.name == "attention" || kind == "linear" || kind == "layer_norm"
 }
 
 // The scopes of an operation's recording; the tape names the second.
@@ -130,7 +150,11 @@ func (o operation) measure(ctx context.Context, dev *gpu.Device, typ gpu.Type, e
 	if err != nil {
 		return nil, err
 	}
-	return p.kernels(runs), nil
+	list := p.kernels(runs)
+	for i := range list {
+		list[i].Type = torchTypes[typ]
+	}
+	return list, nil
 }
 
 // repeat runs the operation and gives the timings of each run.

@@ -1,8 +1,12 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+
+	"dino-vk/dino"
+	"dino-vk/gpu"
 )
 
 // Markdown is the result for people.
@@ -22,7 +26,7 @@ func (r *Result) Markdown() string {
 		table(&b, []string{"recipe", "precision", "batch", "images/s", "ms a step", "quartiles", "steps", "GFLOP/s", "% of peak"})
 		for _, s := range r.Steps {
 			row(&b, s.Recipe, s.Precision, s.Batch, figure(s.ImagesPerSecond), figure(s.Milliseconds.Median), s.Milliseconds.between(),
-				s.Count, figure(s.GFLOPs), r.Peaks.compute(s.GFLOPs))
+				s.Count, figure(s.GFLOPs), r.Peaks.compute(torchTypes[narrowTypes[s.Precision]], s.GFLOPs))
 		}
 	}
 	if len(r.PyTorch) > 0 {
@@ -54,14 +58,17 @@ func (r *Result) Markdown() string {
 			row(&b, p.Recipe, p.Batch, p.Operation, p.Shape, p.Pass, p.Type, figure(p.Ours), figure(p.Plain), figure(p.Best), p.How, figure(p.Ratio()))
 		}
 	}
+	if r.Roofline() != "" {
+		fmt.Fprintf(&b, "\n![Kernels below the device's roofs](%s.svg)\n", r.Slug())
+	}
 	for _, k := range r.Kernels {
 		if k.Recipe != recipe {
 			recipe = k.Recipe
 			fmt.Fprintf(&b, "\n## Kernels: %s, batch %d\n\n", k.Recipe, k.Batch)
-			table(&b, []string{"operation", "shape", "pass", "ms", "quartiles", "GFLOP/s", "%", "GB/s", "%", "kernels: ms"})
+			table(&b, []string{"operation", "shape", "pass", "type", "ms", "quartiles", "GFLOP/s", "%", "GB/s", "%", "kernels: ms"})
 		}
-		row(&b, k.Operation, k.Shape, k.Pass, figure(k.Milliseconds.Median), k.Milliseconds.between(),
-			figure(k.GFLOPs), r.Peaks.compute(k.GFLOPs), figure(k.GBs), r.Peaks.memory(k.GBs), k.parts())
+		row(&b, k.Operation, k.Shape, k.Pass, cmp.Or(k.Type, torchTypes[gpu.F32]), figure(k.Milliseconds.Median), k.Milliseconds.between(),
+			figure(k.GFLOPs), r.Peaks.compute(k.Type, k.GFLOPs), figure(k.GBs), r.Peaks.memory(k.GBs), k.parts())
 	}
 	if len(r.Shaders) > 0 {
 		b.WriteString("\n## Compiled shaders\n\n")
@@ -75,8 +82,17 @@ func (r *Result) Markdown() string {
 
 // String says the peaks in a line.
 func (p *Peaks) String() string {
-	return fmt.Sprintf("%s GFLOP/s of fp32 multiply-adds; %s GB/s read and written (by a shader %s, by vkCmdCopyBuffer %s)",
+	s := fmt.Sprintf("%s GFLOP/s of fp32 multiply-adds; %s GB/s read and written (by a shader %s, by vkCmdCopyBuffer %s)",
 		figure(p.GFLOPs), figure(p.GBs), figure(p.CopyShader), figure(p.CopyBuffer))
+	for _, m := range []struct {
+		name string
+		rate float64
+	}{{dino.FP16, p.MatrixFP16}, {dino.BF16, p.MatrixBF16}} {
+		if m.rate > 0 {
+			s += fmt.Sprintf("; %s GFLOP/s of %s products on matrix units", figure(m.rate), m.name)
+		}
+	}
+	return s
 }
 
 // String says the speed of the steps in a line.
@@ -87,8 +103,8 @@ func (s Steps) String() string {
 
 // Line says in columns how fast a kernel is.
 func (k Kernel) Line(p *Peaks) string {
-	return fmt.Sprintf("%-22s %-46s %-8s %9s ms %7s GFLOP/s %5s %7s GB/s %5s", k.Operation, k.Shape, k.Pass,
-		figure(k.Milliseconds.Median), figure(k.GFLOPs), p.compute(k.GFLOPs), figure(k.GBs), p.memory(k.GBs))
+	return fmt.Sprintf("%-22s %-46s %-8s %-8s %9s ms %7s GFLOP/s %5s %7s GB/s %5s", k.Operation, k.Shape, k.Pass, k.Type,
+		figure(k.Milliseconds.Median), figure(k.GFLOPs), p.compute(k.Type, k.GFLOPs), figure(k.GBs), p.memory(k.GBs))
 }
 
 func (k Kernel) parts() string {
@@ -105,12 +121,14 @@ func (k Kernel) parts() string {
 
 func (s Spread) between() string { return figure(s.LowerQuartile) + " to " + figure(s.UpperQuartile) }
 
-// compute is a rate of arithmetic in percent of the peak, empty without one.
-func (p *Peaks) compute(gflops float64) string {
+// compute is a rate of arithmetic on elements of a type in percent of the peak,
+// that of the matrix units where there are some for it, empty without one.
+func (p *Peaks) compute(typ string, gflops float64) string {
 	if p == nil {
 		return ""
 	}
-	return percent(gflops, p.GFLOPs)
+	peak := map[string]float64{torchTypes[gpu.F16]: p.MatrixFP16, torchTypes[gpu.BF16]: p.MatrixBF16}[typ]
+	return percent(gflops, cmp.Or(peak, p.GFLOPs))
 }
 
 // memory is a rate of memory traffic in percent of the peak.

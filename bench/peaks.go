@@ -15,6 +15,11 @@ type Peaks struct {
 	GBs        float64 `json:"gb_per_s"`    // 1e9 bytes read and written a second by the faster of both below
 	CopyShader float64 `json:"copy_shader"` // by a shader
 	CopyBuffer float64 `json:"copy_buffer"` // by vkCmdCopyBuffer
+
+	// 1e9 operations a second of products of 16 bits with sums of 32 on matrix
+	// units, 0 without such units.
+	MatrixFP16 float64 `json:"matrix_fp16,omitempty"`
+	MatrixBF16 float64 `json:"matrix_bf16,omitempty"`
 }
 
 // MeasurePeaks takes the fastest of several runs of each kind.
@@ -26,6 +31,21 @@ func MeasurePeaks(ctx context.Context, dev *gpu.Device, e Effort) (Peaks, error)
 			return p, fmt.Errorf("bench: multiply-adds: %w", err)
 		}
 		p.GFLOPs = max(p.GFLOPs, rate)
+	}
+	for _, m := range []struct {
+		rate     *float64
+		operands gpu.Component
+	}{{&p.MatrixFP16, gpu.ComponentF16}, {&p.MatrixBF16, gpu.ComponentBF16}} {
+		for _, chains := range []uint32{2, 4, 8} {
+			if dev.Info().Kind == gpu.CPU {
+				continue // it has no such units, and a compiler that sees through the chains
+			}
+			rate, err := matrixProducts(ctx, dev, e, chains, m.operands)
+			if err != nil {
+				return p, fmt.Errorf("bench: products of %v: %w", m.operands, err)
+			}
+			*m.rate = max(*m.rate, rate)
+		}
 	}
 	var err error
 	if p.CopyShader, p.CopyBuffer, err = copies(ctx, dev, e); err != nil {
@@ -39,31 +59,73 @@ func MeasurePeaks(ctx context.Context, dev *gpu.Device, e Effort) (Peaks, error)
 // after 65,535 iterations.
 const mostRounds = 1 << 14
 
-// multiplyAdds is the rate of chains of multiply-adds in GFLOP/s. The work grows
-// until it takes a time that a clock can tell.
+// multiplyAdds is the rate of chains of multiply-adds in GFLOP/s.
 func multiplyAdds(ctx context.Context, dev *gpu.Device, e Effort, chains uint32) (float64, error) {
 	const invocations, linksPerRound = 64 * 2048, 16 * 4
+	shader := gpu.Shader{Kernel: "bench_fma", Module: "bench_fma"}.With("CHAINS", chains)
+	return arithmetic(ctx, dev, e, shader, 2048, 4*invocations, 2*float64(chains)*linksPerRound*invocations)
+}
+
+var matrixKernels = map[gpu.Component]*gpu.Kernel{
+	gpu.ComponentF16:  matrixKernel("bench_matrix", gpu.Float16),
+	gpu.ComponentBF16: matrixKernel("bench_matrix_bf16", gpu.BFloat16),
+}
+
+func matrixKernel(module string, operands gpu.Features) *gpu.Kernel {
+	return &gpu.Kernel{Name: module, Variants: []gpu.Variant{
+		{Module: module, Needs: gpu.CoopMatrix | gpu.MemoryModel | gpu.SubgroupSizeControl | operands},
+	}}
+}
+
+// matrixProducts is the rate of chains of a device's largest products of these
+// operands, with sums of 32 bits, in GFLOP/s; 0 where it makes none.
+func matrixProducts(ctx context.Context, dev *gpu.Device, e Effort, chains uint32, operands gpu.Component) (float64, error) {
+	caps, kernel := dev.Caps(), matrixKernels[operands]
+	var p gpu.MatrixProduct
+	for _, q := range caps.Products {
+		if q.Operands == operands && q.Sums == gpu.ComponentF32 && q.M*q.N*q.K > p.M*p.N*p.K {
+			p = q
+		}
+	}
+	if p.K == 0 || kernel.Variants[0].Needs&^caps.Features != 0 {
+		return 0, nil
+	}
+	const groups, subgroups = 2048, 4
+	shader := gpu.NewGraph(caps).Pick(kernel, nil).With("CHAINS", chains).
+		With("INVOCATIONS", subgroups*caps.SubgroupSize).With("SUBGROUP", caps.SubgroupSize).
+		With("MATRIX_M", uint32(p.M)).With("MATRIX_N", uint32(p.N)).With("MATRIX_K", uint32(p.K))
+	flops := product(p.M, p.N, p.K).flops * 16 * float64(chains) * groups * subgroups
+	return arithmetic(ctx, dev, e, shader, groups, groups*subgroups*p.M*p.N, flops)
+}
+
+// arithmetic is the rate of a shader that reads 64 constants, writes so many
+// elements and does so many operations a round, in GFLOP/s. The rounds grow
+// until they take a time that a clock can tell.
+func arithmetic(ctx context.Context, dev *gpu.Device, e Effort, shader gpu.Shader, groups, elements int, flops float64) (float64, error) {
 	store := gpu.NewStore()
-	constants := store.New("constants", gpu.F32, 2)
-	y := store.New("y", gpu.F32, invocations, 4)
+	constants := store.New("constants", gpu.F32, 64)
+	y := store.New("y", gpu.F32, elements)
 	if err := store.Allocate(dev); err != nil {
 		return 0, err
 	}
 	defer store.Close()
-	if err := store.WriteF32(constants, []float32{0.5, 0.25}); err != nil {
+	random := rand.New(rand.NewPCG(1, 0))
+	values := make([]float32, constants.Len())
+	for i := range values {
+		values[i] = random.Float32()/2 - 0.25 // whose chains stay small
+	}
+	if err := store.WriteF32(constants, values); err != nil {
 		return 0, err
 	}
 	for rounds := uint32(1); ; rounds *= 4 {
 		g := gpu.NewGraph(dev.Caps())
-		shader := g.Pick(gpu.Plain("bench_fma"), nil).With("CHAINS", chains)
-		g.Dispatch(shader, gpu.Groups{invocations / 64, 1, 1}, struct{ Rounds uint32 }{rounds}, constants, y)
+		g.Dispatch(shader, gpu.Groups{groups, 1, 1}, struct{ Rounds uint32 }{rounds}, constants, y)
 		best, err := fastest(ctx, dev, g, e)
 		if err != nil {
 			return 0, err
 		}
 		if best[0] >= 10*time.Millisecond || rounds >= mostRounds {
-			flops := 2 * float64(chains) * linksPerRound * float64(rounds) * invocations
-			return flops / best[0].Seconds() / 1e9, nil
+			return flops * float64(rounds) / best[0].Seconds() / 1e9, nil
 		}
 	}
 }

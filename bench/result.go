@@ -60,7 +60,8 @@ func (r *Result) Slug() string {
 	return strings.Join(words, "-")
 }
 
-// Write writes SLUG.json and SLUG.md into a folder, which it makes. What an
+// Write writes SLUG.json, SLUG.md and, if there are kernels and peaks, SLUG.svg
+// into a folder, which it makes. What an
 // earlier result of the same device and driver holds and this one lacks is
 // kept. It returns the path of the readable one.
 func (r *Result) Write(dir string) (path string, err error) {
@@ -79,7 +80,11 @@ func (r *Result) Write(dir string) (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("bench: %w", err)
 	}
-	for name, content := range map[string][]byte{base + ".json": append(text, '\n'), base + ".md": []byte(r.Markdown())} {
+	files := map[string][]byte{base + ".json": append(text, '\n'), base + ".md": []byte(r.Markdown())}
+	if picture := r.Roofline(); picture != "" {
+		files[base+".svg"] = []byte(picture)
+	}
+	for name, content := range files {
 		err := dino.WriteFile(name, func(w io.Writer) error {
 			_, err := w.Write(content)
 			return err

@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"encoding/xml"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -58,11 +60,55 @@ func TestResult(t *testing.T) {
 		"| small | fp32 | 64 | 100 | 640 | 600 to 700 | 3 | 73.0 | 73.0 % |\n",
 		"- small, batch 64, fp32: 50.0 images/s, PyTorch 2.0 (compiled, GPU) 200 images/s: 0.25 of its speed;",
 		"## Kernels: small, batch 64\n",
-		"| qkv | (2, 3) → 5 | forward | 2.00 | 1.00 to 3.00 | 25.0 | 25.0 % | 4.00 | 20.0 % | gemm ×2: 2.00 |\n",
+		"| qkv | (2, 3) → 5 | forward | float32 | 2.00 | 1.00 to 3.00 | 25.0 | 25.0 % | 4.00 | 20.0 % | gemm ×2: 2.00 |\n",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestRoofline checks that the picture is XML, and where a kernel lies in it: on
+// a roof if it is as fast as that lets it.
+func TestRoofline(t *testing.T) {
+	r := &Result{Peaks: &Peaks{GFLOPs: 1000, GBs: 100}, Kernels: []Kernel{
+		{Operation: "slope", Shape: "<&>", Pass: "forward", GFLOPs: 100, GBs: 100},
+		{Operation: "flat", Pass: "backward", GFLOPs: 1000, GBs: 10},
+		{Operation: "copy", Pass: "forward", GBs: 90}, // multiplies nothing
+	}}
+	picture := r.Roofline()
+	var all struct {
+		Lines []struct {
+			X1 float64 `xml:"x1,attr"`
+			Y1 float64 `xml:"y1,attr"`
+			X2 float64 `xml:"x2,attr"`
+			Y2 float64 `xml:"y2,attr"`
+		} `xml:"line"`
+		Discs []struct {
+			X     float64 `xml:"cx,attr"`
+			Y     float64 `xml:"cy,attr"`
+			Title string  `xml:"title"`
+		} `xml:"circle"`
+	}
+	if err := xml.Unmarshal([]byte(picture), &all); err != nil {
+		t.Fatalf("%v in\n%s", err, picture)
+	}
+	if strings.Count(picture, "<title>") != 2 || !strings.Contains(all.Discs[0].Title, "<&>") {
+		t.Errorf("points:\n%s", picture)
+	}
+	on := false // a line through the disc, which is no axis
+	for _, l := range all.Lines {
+		d := all.Discs[0]
+		if l.X1 != l.X2 && l.Y1 != l.Y2 && l.X1 <= d.X && d.X <= l.X2 {
+			y := l.Y1 + (d.X-l.X1)/(l.X2-l.X1)*(l.Y2-l.Y1)
+			on = on || math.Abs(y-d.Y) < 0.2 // the picture has a digit after the point
+		}
+	}
+	if !on {
+		t.Errorf("no roof goes through %+v:\n%s", all.Discs[0], picture)
+	}
+	if r.Peaks = nil; r.Roofline() != "" {
+		t.Error("a picture without peaks")
 	}
 }
 

@@ -88,29 +88,77 @@ func TestMatrixProducts(t *testing.T) {
 	}
 }
 
+// tinyResNet has bottlenecks and everything else that a ResNet-50 has.
+func tinyResNet() Recipe { return Recipe{"resnet", convNet(tiny().Config, "resnet50", "imagenet")} }
+
 // TestKernels measures every operation at sizes that take no time, and checks
 // that the kernels of a whole training step are among those timed.
 func TestKernels(t *testing.T) {
 	dev, ctx := gputest.Open(t), context.Background()
-	timed := map[string]bool{}
-	// Peaks so low that the batch becomes one image.
-	list, err := MeasureKernels(ctx, dev, tiny(), Peaks{GFLOPs: 1e-9, GBs: 1e-9}, time.Second, once, func(k Kernel) {
-		if !(k.Milliseconds.Median > 0) || !(k.GBs > 0) || len(k.Parts) == 0 {
-			t.Errorf("%+v", k)
+	for _, c := range []struct {
+		Recipe
+		peak  float64 // which decides the batch
+		batch int
+	}{{tiny(), 1e-9, 1}, {tinyResNet(), 1e9, 64}} {
+		r, timed := c.Recipe, map[string]bool{}
+		list, err := MeasureKernels(ctx, dev, r, Peaks{GFLOPs: c.peak, GBs: c.peak}, time.Second, once, func(k Kernel) {
+			if !(k.Milliseconds.Median > 0) || !(k.GBs > 0) || len(k.Parts) == 0 {
+				t.Errorf("%+v", k)
+			}
+			for _, p := range k.Parts {
+				timed[p.Kernel] = true
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, p := range k.Parts {
-			timed[p.Kernel] = true
+		if list[0].Batch != c.batch || list[0].Recipe != r.Name || list[0].Type != "float32" {
+			t.Errorf("%+v", list[0])
 		}
-	})
-	if err != nil {
-		t.Fatal(err)
+		for _, kernel := range stepKernels(t, dev, r.Config) {
+			if !timed[kernel] {
+				t.Errorf("%s: %s runs in a training step and is not timed", r.Name, kernel)
+			}
+		}
 	}
-	if list[0].Batch != 1 || list[0].Recipe != "tiny" {
-		t.Errorf("%+v", list[0])
-	}
-	for _, kernel := range stepKernels(t, dev, tiny().Config) {
-		if !timed[kernel] {
-			t.Errorf("%s runs in a training step and is not timed", kernel)
+}
+
+// TestVariants checks that every variant of an operation's kernels is timed, one
+// of each pass as training takes it.
+func TestVariants(t *testing.T) {
+	dev, ctx := gputest.Open(t), context.Background()
+	s := sizesOf(tiny().Config)
+	for _, o := range []operation{s.linear("linear", 1, 8, 16, 24, withGELU), s.layerNorm("layer norm", 1, 4), s.cls()} {
+		list, err := o.variants(ctx, dev, gpu.F32, once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := o.passes(dev, gpu.F32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count, picked := map[string]int{}, map[string]int{}
+		for _, v := range list {
+			t.Log(v.Line(nil))
+			count[v.Pass]++
+			if v.Picked {
+				picked[v.Pass]++
+			}
+			if !(v.Milliseconds.Median > 0) || len(v.Variants) == 0 {
+				t.Errorf("%+v", v)
+			}
+		}
+		for _, pass := range []string{"forward", "backward"} {
+			most, some := tasks.most(pass), 0
+			if most > 0 {
+				some = 1
+			}
+			if count[pass] != most || picked[pass] != some {
+				t.Errorf("%s, %s: %d variants measured, %d of them picked; there are %d", o.name, pass, count[pass], picked[pass], most)
+			}
+		}
+		if o.name == "linear" && (count["forward"] < 2 || count["backward"] < 2) {
+			t.Errorf("%d and %d variants of a product", count["forward"], count["backward"])
 		}
 	}
 }

@@ -185,16 +185,19 @@ func bareProducts(c dino.Config) []operation {
 	return append(list, products("fc2", s.depth, s.tokens, 4*s.dim, s.dim)...)
 }
 
-// compared lists a recipe's operations that PyTorch has, too: attention for
-// each length of sequences.
+// compared lists a recipe's operations that PyTorch has, too: a ViT's products by
+// themselves, and attention for each length of sequences.
 func compared(c dino.Config) []operation {
+	s := sizesOf(c)
 	var list []operation
+	if len(s.runs) > 0 {
+		list = bareProducts(c)
+	}
 	for _, o := range operations(c) {
 		if o.torch != nil {
 			list = append(list, o)
 		}
 	}
-	s := sizesOf(c)
 	for i := range s.runs {
 		one := s
 		one.runs = s.runs[i : i+1]
@@ -208,6 +211,9 @@ func compared(c dino.Config) []operation {
 
 // pairs times an operation here and in PyTorch, by turns.
 func (w *worker) pairs(ctx context.Context, dev *gpu.Device, o operation, typ gpu.Type, e Effort, rounds int) ([]Pair, error) {
+	if err := o.tune(ctx, dev, typ); err != nil {
+		return nil, err
+	}
 	p, err := o.prepare(ctx, dev, dev.Caps(), typ)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func (c Comparison) CompareKernels(ctx context.Context, dev *gpu.Device, r Recip
 	}
 	var all []Pair
 	for _, typ := range types {
-		for i, o := range slices.Concat(cubes, bareProducts(config), compared(config)) {
+		for i, o := range slices.Concat(cubes, compared(config)) {
 			found, err := w.pairs(ctx, dev, o, typ, e, c.Rounds)
 			if err != nil {
 				return nil, fmt.Errorf("bench: %s: %w", o.name, err)

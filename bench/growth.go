@@ -23,7 +23,7 @@ type Growth struct {
 // SizeTime is the time of a step of some size.
 type SizeTime struct {
 	Batch        int     `json:"batch"`
-	Tokens       int     `json:"tokens"` // of a crop
+	Tokens       int     `json:"tokens"` // of a crop; 0 of a ResNet
 	GFLOP        float64 `json:"gflop"`  // of matrix products
 	Milliseconds float64 `json:"milliseconds"`
 }
@@ -82,7 +82,10 @@ func tokenSizes(c dino.Config, gflops float64, limit time.Duration) []dino.Confi
 // measure times a step of each size, the sizes growing.
 func (g *Growth) measure(ctx context.Context, dev *gpu.Device, list []dino.Config, limit time.Duration, e Effort, done func(SizeTime)) error {
 	for _, c := range list {
-		s := SizeTime{Batch: c.BatchSize, Tokens: c.ViT().Tokens(c.ImageSize, c.ImageSize), GFLOP: StepFLOPs(c) / 1e9}
+		s := SizeTime{Batch: c.BatchSize, GFLOP: StepFLOPs(c) / 1e9}
+		if runs := sizesOf(c).runs; len(runs) > 0 {
+			s.Tokens = runs[0].Length
+		}
 		if rate := g.rate(); rate > 0 && s.GFLOP/rate > limit.Seconds() {
 			break
 		}

@@ -63,17 +63,9 @@ func kernelBatch(c dino.Config, p Peaks, limit time.Duration) dino.Config {
 // not nil, is told of each operation as it is measured.
 func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, done func(Kernel)) ([]Kernel, error) {
 	c := kernelBatch(r.Config, p, limit)
-	types := []gpu.Type{gpu.F32}
-	r.Config.Precision = dino.AutoPrecision
-	if narrow, ok := narrowTypes[r.Config.Precise(dev.Caps()).Precision]; ok {
-		types = append(types, narrow)
-	}
 	var all []Kernel
 	for _, o := range operations(c) {
-		for _, typ := range types {
-			if typ.Narrow() && !o.narrow() {
-				continue
-			}
+		for _, typ := range o.types(c, dev.Caps()) {
 			list, err := o.measure(ctx, dev, typ, e)
 			if err != nil {
 				return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
@@ -92,10 +84,17 @@ func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, lim
 
 var narrowTypes = map[string]gpu.Type{dino.FP16: gpu.F16, dino.BF16: gpu.BF16}
 
-// narrow tells operations on activations that may have 16 bits.
-func (o operation) narrow() bool {
+// types are those of the activations with which an operation of a training is
+// measured: float32 and, where the operation knows it, the type of 16 bits in
+// which the device trains by itself.
+func (o operation) types(c dino.Config, caps gpu.Caps) []gpu.Type {
+	c.Precision = dino.AutoPrecision
+	narrow, ok := narrowTypes[c.Precise(caps).Precision]
 	kind := o.torch["kind"]
-	return o.name == "attention" || kind == "linear" || kind == "layer_norm"
+	if ok && (o.name == "attention" || kind == "linear" || kind == "layer_norm") {
+		return []gpu.Type{gpu.F32, narrow}
+	}
+	return []gpu.Type{gpu.F32}
 }
 
 // The scopes of an operation's recording; the tape names the second.
@@ -141,7 +140,30 @@ func (p *prepared) close() {
 
 // measure times an operation: its forward and, where it has one, its backward.
 func (o operation) measure(ctx context.Context, dev *gpu.Device, typ gpu.Type, e Effort) ([]Kernel, error) {
-	p, err := o.prepare(ctx, dev, dev.Caps(), typ)
+	if err := o.tune(ctx, dev, typ); err != nil {
+		return nil, err
+	}
+	return o.measureAs(ctx, dev, dev.Caps(), typ, e)
+}
+
+// recording records an operation, its forward alone or all.
+func (o operation) recording(typ gpu.Type, forward bool) gpu.Recorder {
+	return func(caps gpu.Caps) ([]*gpu.Graph, error) {
+		r := newRecorder(caps, typ)
+		r.forward = forward
+		o.record(r)
+		return []*gpu.Graph{r.g}, r.g.Err()
+	}
+}
+
+// tune lets the device choose its fastest variants for the operation.
+func (o operation) tune(ctx context.Context, dev *gpu.Device, typ gpu.Type) error {
+	return dev.Tune(ctx, o.recording(typ, false), dino.TuningTime, nil)
+}
+
+// measureAs measures with the variants that caps choose.
+func (o operation) measureAs(ctx context.Context, dev *gpu.Device, caps gpu.Caps, typ gpu.Type, e Effort) ([]Kernel, error) {
+	p, err := o.prepare(ctx, dev, caps, typ)
 	if err != nil {
 		return nil, err
 	}

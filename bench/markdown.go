@@ -70,6 +70,20 @@ func (r *Result) Markdown() string {
 		row(&b, k.Operation, k.Shape, k.Pass, cmp.Or(k.Type, torchTypes[gpu.F32]), figure(k.Milliseconds.Median), k.Milliseconds.between(),
 			figure(k.GFLOPs), r.Peaks.compute(k.Type, k.GFLOPs), figure(k.GBs), r.Peaks.memory(k.GBs), k.parts())
 	}
+	recipe = ""
+	for _, v := range r.Variants {
+		if v.Recipe != recipe {
+			recipe = v.Recipe
+			fmt.Fprintf(&b, "\n## Variants: %s, batch %d\n\n", v.Recipe, v.Batch)
+			table(&b, []string{"operation", "shape", "pass", "type", "ms", "GFLOP/s", "%", "GB/s", "%", "picked", "variants"})
+		}
+		picked := ""
+		if v.Picked {
+			picked = "yes"
+		}
+		row(&b, v.Operation, v.Shape, v.Pass, v.Type, figure(v.Milliseconds.Median), figure(v.GFLOPs), r.Peaks.compute(v.Type, v.GFLOPs),
+			figure(v.GBs), r.Peaks.memory(v.GBs), picked, strings.Join(v.Variants, ", "))
+	}
 	if len(r.Shaders) > 0 {
 		b.WriteString("\n## Compiled shaders\n\n")
 		table(&b, []string{"shader", "use", "subgroup", "vector registers", "scalar", "spilled", "scratch bytes", "shared bytes", "code bytes"})

@@ -29,38 +29,32 @@ type sizes struct {
 }
 
 func sizesOf(c dino.Config) sizes {
-	s := sizes{Config: c, runs: []op.Run{{Sequences: 2 * c.BatchSize, Length: c.ViT().Tokens(c.ImageSize, c.ImageSize)}}}
+	s := sizes{Config: c, crops: c.Crops() * c.BatchSize}
+	if r, ok := c.ResNet(); ok {
+		s.dim = r.Features()
+		return s
+	}
+	s.runs = []op.Run{{Sequences: 2 * c.BatchSize, Length: c.ViT().Tokens(c.ImageSize, c.ImageSize)}}
 	s.dim, s.depth, s.heads = c.Backbone()
 	if c.LocalCropsNumber > 0 {
 		s.runs = append(s.runs, op.Run{
 			Sequences: c.LocalCropsNumber * c.BatchSize, Length: c.ViT().Tokens(c.LocalSize, c.LocalSize),
 		})
 	}
-	s.tokens, s.crops = op.Tokens(s.runs), op.Sequences(s.runs)
+	s.tokens = op.Tokens(s.runs)
 	s.patch = 3 * c.PatchSize * c.PatchSize
 	return s
 }
 
 // operations lists what a training step of these settings consists of, each
-// shape once, what evaluation adds, and convolutions.
+// shape once, and what evaluation adds.
 func operations(c dino.Config) []operation {
 	s := sizesOf(c)
-	list := []operation{
-		s.patchify(),
-		s.linear("patch embedding", 1, s.tokens-s.crops, s.patch, s.dim, plain|noInputGradient),
-		s.addTokens(),
-		s.layerNorm("layer norm", 2*s.depth, s.tokens),
-		s.linear("qkv", s.depth, s.tokens, s.dim, 3*s.dim, inner),
-		s.attention(),
-		s.linear("projection + residual", s.depth, s.tokens, s.dim, s.dim, withResidual),
-		s.linear("fc1 + GELU", s.depth, s.tokens, s.dim, 4*s.dim, withGELU),
-		s.linear("fc2 + residual", s.depth, s.tokens, 4*s.dim, s.dim, withResidual),
-		s.residual(),
-		s.cls(),
-		s.layerNorm("layer norm of CLS", 1, s.crops),
-	}
-	if c.LocalCropsNumber > 0 {
-		list = append(list, s.posEmbed())
+	var list []operation
+	if r, ok := c.ResNet(); ok {
+		list = s.resNet(r)
+	} else {
+		list = s.vit()
 	}
 	in := s.dim
 	for i := range c.HeadLayers {
@@ -77,8 +71,33 @@ func operations(c dino.Config) []operation {
 		s.loss(), s.center(), s.gradientNorm(),
 	)
 	list = append(list, s.updates()...)
-	list = append(list, s.augment(), s.attentionProbs(), s.neighbours())
-	return append(list, s.convolutions()...)
+	list = append(list, s.augment(), s.neighbours())
+	if len(s.runs) > 0 {
+		list = append(list, s.attentionProbs())
+	}
+	return list
+}
+
+// vit lists what a Vision Transformer does.
+func (s sizes) vit() []operation {
+	list := []operation{
+		s.patchify(),
+		s.linear("patch embedding", 1, s.tokens-s.crops, s.patch, s.dim, plain|noInputGradient),
+		s.addTokens(),
+		s.layerNorm("layer norm", 2*s.depth, s.tokens),
+		s.linear("qkv", s.depth, s.tokens, s.dim, 3*s.dim, inner),
+		s.attention(),
+		s.linear("projection + residual", s.depth, s.tokens, s.dim, s.dim, withResidual),
+		s.linear("fc1 + GELU", s.depth, s.tokens, s.dim, 4*s.dim, withGELU),
+		s.linear("fc2 + residual", s.depth, s.tokens, 4*s.dim, s.dim, withResidual),
+		s.residual(),
+		s.cls(),
+		s.layerNorm("layer norm of CLS", 1, s.crops),
+	}
+	if s.LocalCropsNumber > 0 {
+		list = append(list, s.posEmbed())
+	}
+	return list
 }
 
 // StepFLOPs are the multiplications and additions of a training step's matrix

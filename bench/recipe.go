@@ -14,10 +14,10 @@ type Recipe struct {
 	Config dino.Config
 }
 
-// Recipes are a network so small that a CPU trains it, and the paper's ViT-S/16
-// with its ten crops and K = 65,536.
+// Recipes are a network so small that a CPU trains it, the paper's ViT-S/16
+// with its ten crops and K = 65,536, and a ResNet-50 with the same.
 func Recipes() []Recipe {
-	return []Recipe{{"small", small()}, {"vit-s16", paper()}}
+	return []Recipe{{"small", small()}, {"vit-s16", paper()}, {"resnet50", resNet50()}}
 }
 
 // FindRecipe returns the recipe of that name.
@@ -58,6 +58,12 @@ func small() dino.Config {
 func paper() dino.Config {
 	c := dino.DefaultConfig()
 	c.BatchSize = 2
+	return constant(c)
+}
+
+func resNet50() dino.Config {
+	c := paper()
+	c.Arch = "resnet50"
 	return constant(c)
 }
 

@@ -16,6 +16,8 @@ type recorder struct {
 	store  *gpu.Store
 	inputs []*gpu.Tensor  // to be filled with normal random numbers
 	fill   []func() error // what else is to be written
+
+	forward bool // and nothing else is recorded
 }
 
 func newRecorder(caps gpu.Caps, typ gpu.Type) *recorder {
@@ -68,7 +70,11 @@ func (r *recorder) weight(shape ...int) *gpu.Tensor {
 }
 
 // differentiate records the backward of y from a random gradient.
-func (r *recorder) differentiate(y *gpu.Tensor) { r.tape.Backward(y, r.tensor(y.Type, y.Shape...)) }
+func (r *recorder) differentiate(y *gpu.Tensor) {
+	if !r.forward {
+		r.tape.Backward(y, r.tensor(y.Type, y.Shape...))
+	}
+}
 
 // zeros is a tensor of words that begin as zero.
 func (r *recorder) zeros(shape ...int) *gpu.Tensor { return r.store.New("zeros", gpu.U32, shape...) }
@@ -105,9 +111,9 @@ func (r *recorder) allocate(dev *gpu.Device) error {
 	if err := r.store.Allocate(dev); err != nil {
 		return err
 	}
-	random := rand.New(rand.NewPCG(1, 0))
+	block := normal(rand.New(rand.NewPCG(1, 0)), 65521) // a prime, so that no two rows are equal
 	for _, t := range r.inputs {
-		if err := r.store.Write(t, t.Type.Encode(normal(random, t.Len()))); err != nil {
+		if err := r.store.Write(t, t.Type.Encode(again(block, t.Len()))); err != nil {
 			return err
 		}
 	}
@@ -117,4 +123,12 @@ func (r *recorder) allocate(dev *gpu.Device) error {
 		}
 	}
 	return nil
+}
+
+// again is n values, the block's again and again.
+func again(block []float32, n int) []float32 {
+	list := make([]float32, n)
+	for i := 0; i < n; i += copy(list[i:], block) {
+	}
+	return list
 }

@@ -28,7 +28,8 @@ type Result struct {
 	Growth  []Growth  `json:"growth,omitempty"`
 	Kernels []Kernel  `json:"kernels,omitempty"`
 
-	Shaders []CompiledShader `json:"shaders,omitempty"`
+	Variants []Variant        `json:"variants,omitempty"`
+	Shaders  []CompiledShader `json:"shaders,omitempty"`
 }
 
 // Device says what was measured.
@@ -124,6 +125,7 @@ func (r *Result) keep(old *Result) {
 	r.PyTorch = merge(r.PyTorch, old.PyTorch, func(p PyTorch) string { return p.Recipe })
 	r.Goals = merge(r.Goals, old.Goals, func(g Goal) string { return g.Name })
 	r.Pairs = merge(r.Pairs, old.Pairs, func(p Pair) string { return p.Recipe })
+	r.Variants = merge(r.Variants, old.Variants, func(v Variant) string { return v.Recipe })
 	r.Host = merge(r.Host, old.Host, func(h Host) string { return h.Recipe + h.Precision })
 	r.Growth = merge(r.Growth, old.Growth, func(g Growth) string { return g.Recipe + g.Precision })
 	r.Steps = merge(r.Steps, old.Steps, func(s Steps) string { return s.Recipe + s.Precision })

@@ -34,17 +34,24 @@ func (s sizes) center() operation {
 	}, nil}
 }
 
-// elements is the number of all weights of a network.
-func elements(c dino.Config) (params []op.Param, n int) {
+// params are all numbers of a network.
+func params(c dino.Config) []op.Param {
 	net, err := dino.NewNetwork(c)
 	if err != nil {
-		return nil, 0 // the settings are checked before anything is recorded
+		return nil // the settings are checked before anything is recorded
 	}
-	params = net.Params()
-	for _, p := range params {
-		n += p.Len()
+	return net.Params()
+}
+
+// elements are the trained weights of a network and their number.
+func elements(c dino.Config) (list []op.Param, n int) {
+	for _, p := range params(c) {
+		if !p.Buffer {
+			list = append(list, p)
+			n += p.Len()
+		}
 	}
-	return params, n
+	return list, n
 }
 
 // optimizer declares a network's weights and all that belongs to them.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -39,6 +40,28 @@ func TestStepFLOPs(t *testing.T) {
 		t.Logf("%s: %.4g GFLOP an image", recipe, got/float64(r.Config.BatchSize)/1e9)
 		if got != want {
 			t.Errorf("%s: %.0f operations, want %.0f", recipe, got, want)
+		}
+	}
+}
+
+// TestResNetFLOPs compares with the multiply-adds of an image that torchvision's
+// documentation gives, in 1e9, with those of its classifier, 1000 times the
+// features.
+func TestResNetFLOPs(t *testing.T) {
+	for arch, want := range map[string]float64{"resnet18": 1.81, "resnet34": 3.66, "resnet50": 4.09, "resnet101": 7.80} {
+		c := paper()
+		c.Arch, c.BatchSize, c.LocalCropsNumber = arch, 1, 0
+		s := sizesOf(c)
+		r, ok := c.ResNet()
+		if !ok {
+			t.Fatal(arch)
+		}
+		sum := 1000 * float64(r.Features())
+		for _, o := range s.resNet(r) {
+			sum += float64(o.times) * o.forward.flops / 2 / 2 // of two crops
+		}
+		if got := sum / 1e9; math.Abs(got-want) > 0.006 {
+			t.Errorf("%s: %.3f, documented are %.2f", arch, got, want)
 		}
 	}
 }

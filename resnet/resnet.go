@@ -75,3 +75,35 @@ func (b block) forward(t *op.Tape, w op.Weights, mode op.Mode, x *gpu.Tensor) *g
 func (v convolution) record(t *op.Tape, x, weight *gpu.Tensor) *gpu.Tensor {
 	return op.Conv2D(t, x, weight, v.stride, v.pad())
 }
+
+// Layer is a convolution of a network with the batch norm behind it, for those who
+// count or measure.
+type Layer struct {
+	In, Out, Side, Stride int
+	Scale                 int  // the image's side over that of the convolution's input
+	ReLU, Residual        bool // what the batch norm is fused with
+}
+
+// Convolutions lists the layers in the order of a forward pass.
+func (c Config) Convolutions() []Layer {
+	scale := 1
+	layer := func(v convolution, relu, residual bool) Layer {
+		return Layer{v.in, v.out, v.side, v.stride, scale, relu, residual}
+	}
+	list := []Layer{layer(c.stem(), true, false)}
+	if c.Stem == ImageNet {
+		scale = 4
+	}
+	for stage := range c.Layers {
+		for _, b := range c.blocks(stage) {
+			if b.shortcut != nil {
+				list = append(list, layer(*b.shortcut, false, false))
+			}
+			for i, v := range b.body {
+				list = append(list, layer(v, true, i == len(b.body)-1))
+				scale *= v.stride
+			}
+		}
+	}
+	return list
+}

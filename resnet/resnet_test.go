@@ -113,3 +113,28 @@ func TestMaps(t *testing.T) {
 		}
 	}
 }
+
+// TestConvolutions checks that the list has each weight of a convolution once.
+func TestConvolutions(t *testing.T) {
+	for _, a := range Archs {
+		c := Config{Bottleneck: a.Bottleneck, Layers: a.Layers, Width: 8, Stem: ImageNet}
+		want := map[string]int{}
+		for _, p := range c.Params() {
+			if len(p.Shape) == 4 {
+				want[fmt.Sprint(p.Shape)]++
+			}
+		}
+		list := c.Convolutions()
+		for _, l := range list {
+			want[fmt.Sprint([]int{l.Out, l.In, l.Side, l.Side})]--
+		}
+		for shape, n := range want {
+			if n != 0 {
+				t.Errorf("%s: %d more weights %s than layers", a.Name, n, shape)
+			}
+		}
+		if last := list[len(list)-1]; last.Scale != 32 || !last.Residual || !last.ReLU {
+			t.Errorf("%s ends with %+v", a.Name, last)
+		}
+	}
+}

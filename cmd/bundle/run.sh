@@ -132,8 +132,12 @@ bench() {
 	local only=peaks,steps,host,kernels part
 	gpu || only=peaks,steps,host # kernels take a CPU too long
 	program bench bench --output "$out" --recipe small --only $only || failed=1
-	! gpu || vit bench bench --output "$out" --recipe vit-s16 --only $only
-	! gpu || program bench bench --output "$out" --only shaders || failed=1
+	if gpu; then
+		vit bench bench --output "$out" --recipe vit-s16 --only $only
+		program bench bench --output "$out" --recipe resnet50 --batch-size 8 --only $only || failed=1
+		program bench bench --output "$out" --recipe vit-s16 --only variants || failed=1
+		program bench bench --output "$out" --only shaders || failed=1
+	fi
 	if python3 -c 'import numpy, torch' 2>/dev/null; then
 		program bench bench --output "$out" --torch --recipe small --only steps,host || failed=1
 		if gpu; then

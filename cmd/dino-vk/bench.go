@@ -16,12 +16,13 @@ import (
 
 // What bench can measure.
 const (
-	benchPeaks   = "peaks"
-	benchSteps   = "steps"
-	benchHost    = "host"
-	benchKernels = "kernels"
-	benchGrowth  = "growth"
-	benchShaders = "shaders"
+	benchPeaks    = "peaks"
+	benchSteps    = "steps"
+	benchHost     = "host"
+	benchKernels  = "kernels"
+	benchShaders  = "shaders"
+	benchVariants = "variants"
+	benchGrowth   = "growth"
 )
 
 // How long bench measures one thing, and at most once through all operations
@@ -41,7 +42,8 @@ const (
 )
 
 func benchCommand() *cli.Command {
-	parts := []string{benchPeaks, benchSteps, benchHost, benchKernels, benchGrowth, benchShaders}
+	parts := []string{benchPeaks, benchSteps, benchHost, benchKernels, benchShaders, benchVariants, benchGrowth}
+	usual := parts[:5]                                                               // the last take long
 	beside := []string{benchSteps, benchHost, benchPeaks, benchKernels, benchGrowth} // PyTorch
 	var recipes []string
 	for _, r := range bench.Recipes() {
@@ -52,10 +54,11 @@ func benchCommand() *cli.Command {
 		Category: categoryMachine,
 		Usage:    "measure a device: its peaks, every kernel, whole training steps",
 		Description: "Times every operation of a training step beside the device's measured peaks, whole\n" +
-			"steps on crops made beforehand, how long the host takes and the device waits, and\n" +
-			"how a step's time grows with its size; shaders are the registers, spills and memory\n" +
-			"of every shader, as the driver's compiler tells them. Writes a .json and a .md file\n" +
-			"named after the device. What an earlier run measured and this one does not is kept.",
+			"steps on crops made beforehand, and how long the host takes and the device waits;\n" +
+			"shaders are the registers, spills and memory of every shader, as the driver's\n" +
+			"compiler tells them. Only if asked for: every variant of the kernels, and how a\n" +
+			"step's time grows with its size. Writes a .json and a .md file and a picture named\n" +
+			"after the device. What an earlier run measured and this one does not is kept.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "only", Usage: "measure only some `PARTS` of " + strings.Join(parts, ",")},
 			&cli.StringFlag{Name: "recipe", Usage: "only some `NAMES` of " + strings.Join(recipes, ",")},
@@ -71,15 +74,15 @@ func benchCommand() *cli.Command {
 			if err := errors.Join(noArguments(c), atLeast(c, "torch-steps", 1)); err != nil {
 				return err
 			}
-			all := parts
+			all, otherwise := parts, usual
 			if c.Bool("torch") {
-				all = beside
+				all, otherwise = beside, beside
 			}
-			only, err := choice(c, "only", all)
+			only, err := choice(c, "only", all, otherwise)
 			if err != nil {
 				return err
 			}
-			chosen, err := choice(c, "recipe", recipes)
+			chosen, err := choice(c, "recipe", recipes, recipes[:2])
 			if err != nil {
 				return err
 			}
@@ -91,10 +94,10 @@ func benchCommand() *cli.Command {
 	}
 }
 
-// choice is the list that a flag gives, all if it is empty.
-func choice(c *cli.Context, flag string, all []string) ([]string, error) {
+// choice is the list that a flag gives, or otherwise if it is empty.
+func choice(c *cli.Context, flag string, all, otherwise []string) ([]string, error) {
 	if c.String(flag) == "" {
-		return all, nil
+		return otherwise, nil
 	}
 	list := strings.Split(c.String(flag), ",")
 	for _, name := range list {
@@ -179,7 +182,7 @@ func (b *benchRun) peaks(parts ...string) error {
 
 // measure measures this program alone.
 func (b *benchRun) measure() error {
-	if err := b.peaks(benchPeaks, benchKernels); err != nil {
+	if err := b.peaks(benchPeaks, benchKernels, benchVariants); err != nil {
 		return err
 	}
 	for _, r := range b.recipes {
@@ -191,7 +194,7 @@ func (b *benchRun) measure() error {
 			b.result.Steps = append(b.result.Steps, s)
 			b.say("step: %v", s)
 		}
-		for _, part := range []func(bench.Recipe) error{b.host, b.kernels, b.growth} {
+		for _, part := range []func(bench.Recipe) error{b.host, b.kernels, b.variants, b.growth} {
 			if err := part(r); err != nil {
 				return err
 			}
@@ -222,6 +225,18 @@ func (b *benchRun) kernels(r bench.Recipe) error {
 		b.say("%s", k.Line(b.result.Peaks))
 	})
 	b.result.Kernels = append(b.result.Kernels, list...)
+	return err
+}
+
+func (b *benchRun) variants(r bench.Recipe) error {
+	if !b.wants(benchVariants) {
+		return nil
+	}
+	b.say("variants of the kernels of %s:", r.Name)
+	list, err := bench.MeasureVariants(b.Context.Context, b.dev, r, *b.result.Peaks, kernelsLimit, pairEffort, func(v bench.Variant) {
+		b.say("%s", v.Line(b.result.Peaks))
+	})
+	b.result.Variants = append(b.result.Variants, list...)
 	return err
 }
 

@@ -126,13 +126,19 @@ func (t *Trainer) prepare(ctx context.Context) error {
 		defer ck.Close()
 		t.schedule.Updates = t.state.Updates
 	}
+	have := t.dev.Available() + gpu.StagingBytes
+	if err := t.fit(have); err != nil {
+		return err
+	}
 	if err := t.tune(ctx, ck != nil); err != nil {
 		return err
 	}
-	if err := t.fit(t.dev.Available() + gpu.StagingBytes); err != nil {
-		return err
+	if t.choices != nil {
+		if err := t.fit(have); err != nil { // other variants, other memory
+			return err
+		}
+		t.noteVariants()
 	}
-	t.noteVariants()
 	if ck == nil { // the run's own weights win
 		if t.initial, err = openInitial(t.config, t.step.net); err != nil {
 			return err

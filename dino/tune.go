@@ -17,6 +17,8 @@ type Variants struct {
 // TuningTime is how long a training that begins may look for the fastest variants.
 const TuningTime = 20 * time.Second
 
+var tuningTime = TuningTime // tests take none
+
 // Recording records what a run of these settings asks of kernels: its step and
 // the teacher's features.
 func Recording(c Config) gpu.Recorder {
@@ -53,7 +55,7 @@ func (c Config) Views(store *gpu.Store) Views {
 func (t *Trainer) tune(ctx context.Context, goesOn bool) error {
 	began := t.state.Variants
 	if !goesOn || began != nil && began.Device != deviceID(t.dev) {
-		err := t.dev.Tune(ctx, Recording(t.config), TuningTime, func(gpu.Tuned) { t.tuned++ })
+		err := t.dev.Tune(ctx, Recording(t.config), tuningTime, func(gpu.Tuned) { t.tuned++ })
 		t.choices = t.dev.Caps().Choices
 		return err
 	}
@@ -69,7 +71,7 @@ func (t *Trainer) tune(ctx context.Context, goesOn bool) error {
 
 // noteVariants notes what the step was recorded with, where the device chose.
 func (t *Trainer) noteVariants() {
-	if t.choices != nil && t.choices == t.dev.Caps().Choices {
+	if t.choices == t.dev.Caps().Choices {
 		t.state.Variants = &Variants{deviceID(t.dev), gpu.Chosen(append(t.step.Graphs(), t.probe.graphs()...)...)}
 	}
 }

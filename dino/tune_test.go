@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
@@ -117,4 +118,29 @@ func TestVariantsOfRun(t *testing.T) {
 	}
 	goOn(deviceID(dev), chosen)
 	goOn("another", usual)
+}
+
+// A run that begins on a device that chooses notes what was chosen.
+func TestVariantsNoted(t *testing.T) {
+	gputest.Open(t) // skips without a device
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	defer func(usual time.Duration) { tuningTime = usual }(tuningTime)
+	tuningTime = 0
+	dev, err := gpu.OpenTuned(context.Background(), gpu.Options{}, true, func(*gpu.Graph) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	c := runSettings(t)
+	tr, err := NewTrainer(context.Background(), c, dev, pictureSet(camera{n: runPictures}), &observed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := gpu.Chosen(append(tr.step.Graphs(), tr.probe.graphs()...)...)
+	if v := tr.state.Variants; v == nil || v.Device != deviceID(dev) || len(chosen) == 0 || !maps.Equal(v.Chosen, chosen) {
+		t.Errorf("noted %v, chosen %v", v, chosen)
+	}
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -112,7 +112,7 @@ func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
 // (Higham, Accuracy and Stability of Numerical Algorithms, 4.2), and operands that
 // are rounded to 16 bits are off by 2^-11 (F16) or 2^-8 (BF16). A right variant's
 // results therefore lie no further from the plainest's than those of inputs that
-// are moved at random by such parts of themselves.
+// are moved at random by such parts of themselves, and a rounding of the result.
 func (t *tuning) check(list []*task, compute func(a attempt, move float64) ([]output, error)) error {
 	for _, one := range list {
 		last := len(one.attempts) - 1
@@ -160,6 +160,10 @@ func (t *tuning) check(list []*task, compute func(a attempt, move float64) ([]ou
 // 4,096 float32 terms, or four times the rounding to 16 bits.
 var movement = map[Type]float64{F32: 0x1p-12, F16: 0x1p-9, BF16: 0x1p-6}
 
+// lastPlace is that of the largest element, as a part of it: results on either
+// side of a tie are as far apart.
+var lastPlace = map[Type]float64{F32: 0x1p-23, F16: 0x1p-10, BF16: 0x1p-7}
+
 const mostTests = 2 // of a variant that none of them ended
 
 // output is a tensor that an attempt wrote.
@@ -186,16 +190,20 @@ func agree(got, base, moved []output) error {
 }
 
 func (o output) agree(base, moved []float32) error {
-	var off, allowed float64
+	var off, allowed, largest float64
 	at := 0
 	for i, v := range o.values {
 		if d := distance(moved[i], base[i]); d < math.Inf(1) {
 			allowed = max(allowed, d)
 		}
+		if size := math.Abs(float64(base[i])); size < math.Inf(1) {
+			largest = max(largest, size)
+		}
 		if d := distance(v, base[i]); d > off {
 			off, at = d, i
 		}
 	}
+	allowed += largest * lastPlace[o.tensor.Type]
 	if off <= allowed {
 		return nil
 	}

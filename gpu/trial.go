@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -118,8 +119,8 @@ func (t *trial) compute(ctx context.Context, d *Device, move float64) ([]output,
 	}
 	defer programs[0].Close()
 	for i, in := range t.inputs {
-		if in.Type == U32 || in.Type == I32 {
-			continue // offsets and the like, of which 0 is always one
+		if _, ok := blocks()[in.Type]; !ok {
+			continue // integers are offsets and the like, of which 0 always is one
 		}
 		if err := t.store.Write(in, in.Type.Encode(noise(t.seed(i), in.Len(), move))); err != nil {
 			return nil, err
@@ -150,28 +151,18 @@ const (
 // than twice the limit is not run again; a limit of 0 is none.
 func (a attempt) time(ctx context.Context, d *Device, limit time.Duration) (time.Duration, error) {
 	t := newTrial(a)
-	blocks := map[Type]*Tensor{}
-	for _, typ := range []Type{F32, F16, BF16} {
-		blocks[typ] = t.store.New("noise", typ, 1<<20)
-	}
 	if err := t.store.Allocate(d); err != nil {
 		return 0, err
 	}
 	defer t.store.Close()
-	for typ, block := range blocks {
-		if err := t.store.Write(block, typ.Encode(noise(0, block.Len(), 0))); err != nil {
-			return 0, err
-		}
+	if err := t.fill(ctx, d); err != nil {
+		return 0, err
 	}
-	programs, err := CompileTraced(d, t.graph(d.Caps(), repetitions), t.fill(d.Caps(), blocks))
+	programs, err := CompileTraced(d, t.graph(d.Caps(), repetitions))
 	if err != nil {
 		return 0, err
 	}
 	defer programs[0].Close()
-	defer programs[1].Close()
-	if err := programs[1].Run(ctx); err != nil {
-		return 0, err
-	}
 	first, err := programs[0].scopes(ctx) // not counted: everything is cold
 	if err != nil {
 		return 0, err
@@ -194,23 +185,41 @@ func (a attempt) time(ctx context.Context, d *Device, limit time.Duration) (time
 	return times[len(times)/2], nil
 }
 
-// fill records that the inputs get a block of noise of their type over and over,
-// and others zeros.
-func (t *trial) fill(caps Caps, blocks map[Type]*Tensor) *Graph {
-	g := NewGraph(caps)
+// fill gives the inputs a block of noise over and over. Integers stay zero.
+func (t *trial) fill(ctx context.Context, d *Device) error {
+	g := NewGraph(d.Caps())
 	for _, in := range t.inputs {
-		block := blocks[in.Type]
-		if block == nil {
-			g.Fill(in, 0)
+		block, ok := blocks()[in.Type]
+		if !ok {
 			continue
 		}
-		for at := 0; at < in.Len(); at += block.Len() {
-			n := min(block.Len(), in.Len()-at)
-			g.Copy(in.Slice(at, n), block.Rows(0, n))
+		n := min(in.Len(), blockLen)
+		if err := t.store.Write(in.Slice(0, n), block[:n*in.Type.Bytes()]); err != nil {
+			return err
+		}
+		for ; n < in.Len(); n *= 2 {
+			more := min(n, in.Len()-n)
+			g.Copy(in.Slice(n, more), in.Slice(0, more))
 		}
 	}
-	return g
+	if len(g.nodes) == 0 {
+		return g.err
+	}
+	programs, err := Compile(d, g)
+	if err != nil {
+		return err
+	}
+	defer programs[0].Close()
+	return programs[0].Run(ctx)
 }
+
+const blockLen = 1 << 16
+
+// blocks are noise by its type.
+var blocks = sync.OnceValue(func() map[Type][]byte {
+	values := noise(0, blockLen, 0)
+	return map[Type][]byte{F32: F32.Encode(values), F16: F16.Encode(values), BF16: BF16.Encode(values)}
+})
 
 // scopes runs the program once and returns the device time of each scope.
 func (p *Program) scopes(ctx context.Context) ([]time.Duration, error) {

@@ -103,7 +103,7 @@ func TestTuningFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range whole {
+	for i := 0; i < len(whole); i += 5 {
 		damaged := slices.Clone(whole)
 		damaged[i] ^= 0x10
 		for _, data := range [][]byte{damaged, whole[:i]} {

@@ -129,6 +129,7 @@ vit() {
 
 bench() {
 	say "== bench"
+	! gpu || program tune tune || failed=1
 	local only=peaks,steps,host,kernels part
 	gpu || only=peaks,steps,host # kernels take a CPU too long
 	program bench bench --output "$out" --recipe small --only $only || failed=1

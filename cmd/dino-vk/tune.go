@@ -55,7 +55,9 @@ func tune(c *cli.Context, config dino.Config) (err error) {
 	defer closeDevice(dev, &err)
 	w := c.App.Writer
 	fmt.Fprintf(w, "%s, %s: %d variants are switched off\n", dev.Info().Name, dev.Info().DriverVersion, len(dev.Faults()))
-	return dev.Tune(c.Context, recording(config), tuneTime, func(t gpu.Tuned) {
+	problems := 0
+	err = dev.Tune(c.Context, recording(config), tuneTime, func(t gpu.Tuned) {
+		problems++
 		fmt.Fprintln(w, t.Problem)
 		for _, v := range t.Variants {
 			mark, took := " ", "failed"
@@ -68,4 +70,8 @@ func tune(c *cli.Context, config dino.Config) (err error) {
 			fmt.Fprintf(w, "%12s %s %s\n", took, mark, v.Variant)
 		}
 	})
+	if err == nil && problems == 0 {
+		fmt.Fprintln(w, "nothing was timed: the device has no timestamps, or one variant of each kernel")
+	}
+	return err
 }

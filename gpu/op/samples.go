@@ -55,12 +55,14 @@ func (s samples) products() {
 		x, w, b := linear(rows, in, out)
 		s.differentiate(LinearGELU(s.tape, x, w, b))
 	}
-	gelu(2048, 64, 2048)   // enough blocks of every size
-	residual(4100, 64, 68) // the weight's gradient is summed in parts
+	x, w, b := linear(512, 4096, 512) // enough blocks of every size on matrix units
 	if s.tape.Type == gpu.F32 {
+		x, w, b = linear(2048, 64, 2048) // and on others
 		residual(67, 36, 60)
 		gelu(33, 31, 29)
 	}
+	s.differentiate(Linear(s.tape, x, w, b))
+	gelu(4100, 64, 68) // the weight's gradient is summed in parts
 }
 
 // attention is over sequences of the two lengths of ViT-S/16's crops, and in

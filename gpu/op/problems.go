@@ -8,9 +8,18 @@ import (
 
 // The shapes of problems, see gpu.Problem.
 
-// Shape is the sizes of the product, what is transposed, what follows it, and the
-// types of A, B and C.
+// Shape is the product's, and whether it is a part of a larger one.
 func (p gemmProblem) Shape() (string, gpu.Type) {
+	s, typ := p.sizes()
+	if !p.whole {
+		s += " cut"
+	}
+	return s, typ
+}
+
+// sizes writes the sizes of the product, what is transposed, what follows it,
+// and the types of A, B and C.
+func (p gemmProblem) sizes() (string, gpu.Type) {
 	s := fmt.Sprintf("%dx%dx%d", p.M, p.N, p.K)
 	for _, part := range []struct {
 		name string
@@ -34,7 +43,7 @@ func (p gemmProblem) Shape() (string, gpu.Type) {
 
 // Shape is the product's and the number of its parts.
 func (p gemmReduceProblem) Shape() (string, gpu.Type) {
-	s, typ := p.gemmProblem.Shape()
+	s, typ := p.gemmProblem.sizes()
 	return fmt.Sprintf("%s of %d parts", s, p.sums.Dim(0)), typ
 }
 

@@ -30,9 +30,10 @@ type CompiledShader struct {
 
 // What shaders are used for, the most important first.
 const (
-	Picked = "picked" // this device runs it in training by a recipe
-	Masked = "masked" // it would, had it fewer features
-	Unused = "unused" // no GPU runs it: the module without any recipe's constants
+	Picked  = "picked"  // this device runs it in training by a recipe
+	Fitting = "fitting" // another variant of a kernel, which it might
+	Masked  = "masked"  // it would, had it fewer features
+	Unused  = "unused"  // no GPU runs it: the module without any recipe's constants
 )
 
 // use is a shader and what it is used for.
@@ -54,21 +55,15 @@ func shadersOf(caps gpu.Caps) ([]gpu.Shader, error) {
 			}
 		}
 	}
-	for _, r := range append(Recipes(), Recipe{"odd", odd()}) {
-		types := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
-		if r.Name == "odd" {
-			types = types[:1]
+	err := eachRecording(func(record gpu.Recorder) error {
+		graphs, err := record(caps)
+		if err == nil {
+			add(graphs[0])
 		}
-		for _, o := range operations(r.Config) {
-			for _, typ := range types {
-				rec := newRecorder(caps, typ)
-				o.record(rec)
-				if err := rec.g.Err(); err != nil {
-					return nil, fmt.Errorf("%s, %s: %w", r.Name, o.name, err)
-				}
-				add(rec.g)
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	const images = 10_000 // of which a recipe may make something
 	for _, r := range dino.Recipes {
@@ -93,6 +88,45 @@ func shadersOf(caps gpu.Caps) ([]gpu.Shader, error) {
 		}
 	}
 	return list, nil
+}
+
+// eachRecording gives every operation of the recipes measured here, in all types.
+func eachRecording(f func(gpu.Recorder) error) error {
+	for _, r := range append(Recipes(), Recipe{"odd", odd()}) {
+		types := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
+		if r.Name == "odd" {
+			types = types[:1]
+		}
+		for _, o := range operations(r.Config) {
+			for _, typ := range types {
+				if err := f(o.recording(typ, false)); err != nil {
+					return fmt.Errorf("%s, %s: %w", r.Name, o.name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// variantsOf lists the shaders of all variants that fit the recipes' operations
+// on a device of these capabilities.
+func variantsOf(caps gpu.Caps) (list []gpu.Shader, err error) {
+	return list, eachRecording(func(record gpu.Recorder) error {
+		tasks, err := gpu.Tasks(caps, record)
+		if err != nil {
+			return err
+		}
+		all := passes{"": tasks}
+		for i := range all.most("") {
+			caps.Choices = all.take(i)
+			graphs, err := record(caps)
+			if err != nil {
+				return err
+			}
+			list = append(list, graphs[0].Shaders()...)
+		}
+		return nil
+	})
 }
 
 // odd is a network whose sizes are no multiples of four.
@@ -121,8 +155,8 @@ func stepGraphs(c dino.Config, caps gpu.Caps) ([]*gpu.Graph, error) {
 	return step.Graphs(), nil
 }
 
-// allShaders lists the shaders that recipes run on a device as it is, those that
-// they would run if it lacked one of its features, all of them, or large texel
+// allShaders lists the shaders that recipes run on a device as it is, those of the
+// other variants that fit, those that they would run if it lacked one of its features, all of them, or large texel
 // buffers, and every other module that it can run.
 func allShaders(caps gpu.Caps) ([]use, error) {
 	var list []use
@@ -153,6 +187,15 @@ func allShaders(caps gpu.Caps) ([]use, error) {
 			for _, s := range found {
 				add(s, what)
 			}
+			if what != Picked {
+				continue
+			}
+			if found, err = variantsOf(caps); err != nil {
+				return nil, err
+			}
+			for _, s := range found {
+				add(s, Fitting)
+			}
 		}
 	}
 	for _, name := range shaders.Names() {
@@ -170,6 +213,9 @@ func allShaders(caps gpu.Caps) ([]use, error) {
 // InspectShaders compiles all shaders, in all specializations that recipes use,
 // and tells done, if not nil, of each. The error may be gpu.ErrNoStatistics.
 func InspectShaders(ctx context.Context, dev *gpu.Device, done func(CompiledShader)) ([]CompiledShader, error) {
+	if _, err := dev.Inspect(gpu.Shader{Kernel: "add", Module: "add"}); errors.Is(err, gpu.ErrNoStatistics) {
+		return nil, fmt.Errorf("bench: %w", err) // before everything is recorded
+	}
 	list, err := allShaders(dev.Caps())
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
@@ -214,8 +260,24 @@ func CheckSpills(list []CompiledShader) error {
 	return fmt.Errorf("bench: %w by %s", ErrSpills, strings.Join(names, "; "))
 }
 
+// SumUpShaders says how many shaders of each use spill registers.
+func SumUpShaders(list []CompiledShader) string {
+	var words []string
+	for _, what := range []string{Picked, Fitting, Masked, Unused} {
+		all, spill := 0, 0
+		for _, c := range list {
+			if c.Use == what {
+				all++
+				spill += min(c.Spills, 1)
+			}
+		}
+		words = append(words, fmt.Sprintf("of %d %s %d spill registers", all, what, spill))
+	}
+	return strings.Join(words, ", ")
+}
+
 // Line says in columns what came of a shader.
 func (c CompiledShader) Line() string {
-	return fmt.Sprintf("%-6s %3d lanes %4d vector %4d scalar %4d spilled %6d scratch %6d shared %6d code  %s",
+	return fmt.Sprintf("%-7s %3d lanes %4d vector %4d scalar %4d spilled %6d scratch %6d shared %6d code  %s",
 		c.Use, c.SubgroupSize, c.Vector, c.Scalar, c.Spills, c.ScratchBytes, c.SharedBytes, c.CodeBytes, c.Shader)
 }

@@ -38,7 +38,7 @@ func TestAllShaders(t *testing.T) {
 			t.Errorf("%s needs %v; it is compiled: %v", name, needs, modules[name])
 		}
 	}
-	if list[0].what != Picked || uses[Picked] == 0 || uses[Masked] == 0 {
+	if list[0].what != Picked || uses[Picked] == 0 || uses[Masked] == 0 || uses[Fitting] == 0 {
 		t.Errorf("%v, first %v", uses, list[0])
 	}
 	picked, err := shadersOf(strong)

@@ -2,12 +2,13 @@
 # Compile every shader for AMD's GPUs, which takes none: Mesa's RADV pretends to
 # have the GPU that RADV_FORCE_FAMILY names (until Mesa 25; 26 dropped it), and
 # compiles as for a real one. The registers, spills and memory of each shader are
-# printed and left in OUT (bench/results); one that recipes run may not spill.
+# printed; one that recipes run may not spill.
 #   RADV_DIR  a folder with Mesa 25.0 and, if they are not this system's, all that
 #             it depends on, libc6 too, unpacked. On Debian 12:
 #               apt-get download -t bookworm-backports mesa-vulkan-drivers
 #               dpkg-deb -x mesa-vulkan-drivers_*.deb RADV_DIR
 #             (and the same with libdrm-amdgpu1 where apt has not installed it)
+#   OUT       a folder to which the tables go, too
 #   FAMILIES  RDNA2, RDNA3, RDNA4, CDNA2 and CDNA3 if nothing is named
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,6 +30,6 @@ failed=""
 for family in ${FAMILIES:-navi21 navi31 gfx1201 mi200 gfx940}; do
 	export RADV_FORCE_FAMILY=$family
 	"${run[@]}" "$tmp/gpu.test" -test.run '^TestCompileOnly$' &&
-		"${run[@]}" "$tmp/dino-vk" bench --only shaders --output "${OUT:-bench/results}" || failed="$failed $family"
+		"${run[@]}" "$tmp/dino-vk" bench --only shaders --output "${OUT:-$tmp}" || failed="$failed $family"
 done
 [ -z "$failed" ] || { echo "failed for:$failed" >&2; exit 1; }

@@ -264,5 +264,8 @@ func (b *benchRun) shaders() error {
 		b.say("%v", err)
 		return nil
 	}
+	if err == nil {
+		b.say("shaders: %s", bench.SumUpShaders(b.result.Shaders))
+	}
 	return err
 }

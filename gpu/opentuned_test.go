@@ -93,7 +93,7 @@ func TestOpenTuned(t *testing.T) {
 	}
 
 	tune(d)
-	if len(told) != 2 || told[0].Problem != "planted 5000" || told[1].Problem != "planted 70000" {
+	if len(told) != 2 || told[0].Problem != "planted 70000" || told[1].Problem != "planted 5000" {
 		t.Fatalf("tuned %v", told)
 	}
 	for _, x := range told {

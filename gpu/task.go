@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -12,6 +13,7 @@ type Recorder func(caps Caps) ([]*Graph, error)
 type task struct {
 	problem  string
 	typ      Type
+	weight   int64 // bytes that the recordings' commands for it are given
 	attempts []attempt
 }
 
@@ -22,9 +24,9 @@ type attempt struct {
 }
 
 // tasks collects what recordings ask of kernels of which more than one variant
-// is sound, in the order of their first appearance: whole ones, or the others. It
-// records once for each of a kernel's variants; as it does, plainest lets all
-// other choices fall on the plainest.
+// is sound, the heaviest first: whole ones, or the others. It records once for
+// each of a kernel's variants; as it does, plainest lets all other choices fall on
+// the plainest.
 func (c Choices) tasks(caps Caps, record Recorder, whole, plainest bool) ([]*task, error) {
 	var list []*task
 	index := map[string]*task{}
@@ -56,6 +58,9 @@ func (c Choices) tasks(caps Caps, record Recorder, whole, plainest bool) ([]*tas
 				if len(t.attempts) != len(sound) {
 					return nil, fmt.Errorf("gpu: of two problems %q one fits %d variants and one %d", p.problem, len(t.attempts), len(sound))
 				}
+				if number == 0 {
+					t.weight += weight(nodes[i])
+				}
 				if a := &t.attempts[number]; a.nodes == nil {
 					*a = attempt{p.chosen.Name(), nodes[i]}
 				}
@@ -65,7 +70,21 @@ func (c Choices) tasks(caps Caps, record Recorder, whole, plainest bool) ([]*tas
 	for _, t := range list { // a variant that depends on another choice may have none
 		t.attempts = slices.DeleteFunc(t.attempts, func(a attempt) bool { return len(a.nodes) == 0 })
 	}
-	return slices.DeleteFunc(list, func(t *task) bool { return len(t.attempts) < 2 }), nil
+	list = slices.DeleteFunc(list, func(t *task) bool { return len(t.attempts) < 2 })
+	slices.SortStableFunc(list, func(a, b *task) int { return cmp.Compare(b.weight, a.weight) })
+	return list, nil
+}
+
+func weight(nodes []node) int64 {
+	var bytes int64
+	for _, n := range nodes {
+		for _, arg := range n.args {
+			if arg != nil {
+				bytes += arg.Bytes()
+			}
+		}
+	}
+	return bytes
 }
 
 // picked sorts the graph's nodes by the pick that decided them.
@@ -92,7 +111,7 @@ type Task struct {
 }
 
 // Tasks lists the problems that recordings ask of kernels with more than one
-// variant.
+// variant, as Tune takes them.
 func Tasks(caps Caps, record Recorder) ([]Task, error) {
 	var named []Task
 	for _, whole := range []bool{false, true} {

@@ -29,15 +29,15 @@ const (
 
 // Tune times, for every problem of the graphs that the device has no choice for
 // yet, the variants that fit it, and chooses the fastest: Caps then have the
-// choices, as have those of later runs on this device. Problems that come when
-// that has taken longer than limit stay without one. report, if not nil, is told
-// of each choice. On a device that was not opened by OpenTuned, or that has no
-// timestamps, Tune does nothing.
+// choices, as have those of later runs on this device. It begins with the
+// heaviest; those that are left at the limit stay without a choice. report, if not
+// nil, is told of each choice. On a device that was not opened by OpenTuned, or
+// that has no timestamps, Tune does nothing.
 func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration, report func(Tuned)) error {
 	if d.tuning == nil || d.timestampMask == 0 {
 		return nil
 	}
-	end := time.Now().Add(limit)
+	end := time.Now().Add(limit / 2)
 	over := func() bool { return ctx.Err() != nil || time.Now().After(end) }
 	timed := func(a attempt, limit time.Duration) (time.Duration, error) { return a.time(ctx, d, limit) }
 	choices := d.tuning.Choices.clone()
@@ -50,6 +50,7 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 		if err != nil {
 			break
 		}
+		end = end.Add(limit / 2)
 	}
 	d.tuning.Choices = choices
 	d.tuning.save()

@@ -20,12 +20,10 @@ func (s attentionShape) variant(module string, operands gpu.Type, needs gpu.Feat
 	return gpu.Variant{
 		Module: module,
 		Needs:  gpu.SharedMemory | gpu.CoopMatrix | gpu.MemoryModel | gpu.SubgroupSizeControl | needs,
-		Spec: gpu.Spec{
-			"ROWS": uint32(s.rows), "COLS": uint32(s.cols), "KINDS": uint32(s.kinds), "INVOCATIONS": attentionInvocations,
-		},
+		Spec:   gpu.Spec{"ROWS": uint32(s.rows), "COLS": uint32(s.cols), "KINDS": uint32(s.kinds)},
 		Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(attentionProblem)
-			if p.typ != operands {
+			if p.typ != operands || p.hd > s.widest {
 				return false
 			}
 			a, ok := s.arrange(caps, p)
@@ -35,14 +33,16 @@ func (s attentionShape) variant(module string, operands gpu.Type, needs gpu.Feat
 	}
 }
 
-// attentionInvocations is how many invocations a workgroup on matrix units has,
-// or as many more as make a subgroup.
-const attentionInvocations = 256
+// attentionSubgroups is how many subgroups a workgroup on matrix units has at
+// most: then a sequence of 197 tokens has two, of which one multiplies while the
+// other waits for its operands.
+const attentionSubgroups = 8
 
 // attentionShape is how many matrices of own rows a subgroup of such a kernel
-// has, of how many matrices of other rows it makes scores at a time, and how many
-// kinds of scores it rounds for further products.
-type attentionShape struct{ rows, cols, kinds int }
+// has, of how many matrices of other rows it makes scores at a time, how many
+// kinds of scores it rounds for further products, and the widest head for which
+// registers suffice.
+type attentionShape struct{ rows, cols, kinds, widest int }
 
 // attentionArrangement is a workgroup of such a kernel on a device: the product
 // of its units, its subgroups and their size.
@@ -61,8 +61,7 @@ func (s attentionShape) arrange(caps gpu.Caps, p attentionProblem) (a attentionA
 		return a, false
 	}
 	lines := ceilDiv(p.length, s.rows*a.M)
-	most := max(attentionInvocations/a.subgroup, 1)
-	for groups := ceilDiv(lines, most); ; groups++ {
+	for groups := ceilDiv(lines, attentionSubgroups); ; groups++ {
 		a.subgroups = ceilDiv(lines, groups)
 		if a.subgroups*a.subgroup <= int(min(caps.MaxInvocations, caps.MaxSize[0])) && s.bytes(a, p) <= int(caps.SharedBytes) {
 			return a, true
@@ -99,10 +98,10 @@ func (s attentionShape) bytes(a attentionArrangement, p attentionProblem) int {
 // onAttentionUnits tells a shader of coopAttention how its workgroups are
 // arranged; it leaves others as they are.
 func onAttentionUnits(caps gpu.Caps, p attentionProblem, sh gpu.Shader) gpu.Shader {
-	if _, ok := sh.Spec["INVOCATIONS"]; !ok {
+	if _, ok := sh.Spec["KINDS"]; !ok {
 		return sh
 	}
-	shape := attentionShape{int(sh.Spec["ROWS"]), int(sh.Spec["COLS"]), int(sh.Spec["KINDS"])}
+	shape := attentionShape{rows: int(sh.Spec["ROWS"]), cols: int(sh.Spec["COLS"]), kinds: int(sh.Spec["KINDS"])}
 	a, _ := shape.arrange(caps, p) // it fits, or it were not picked
 	for name, value := range map[string]int{
 		"INVOCATIONS": a.subgroups * a.subgroup, "SUBGROUP": a.subgroup, "MATRIX_M": a.M, "MATRIX_N": a.N, "MATRIX_K": a.K,

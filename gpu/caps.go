@@ -21,11 +21,12 @@ const (
 	BufferDeviceAddress
 	TimelineSemaphore
 	MemoryModel
-	CoopMatrix    // VK_KHR_cooperative_matrix
-	CoopMatrix2   // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing
-	TransferQueue // a queue family that only copies
-	SharedMemory  // quick shared memory and barriers: the device is no CPU
-	UniformLanes  // see candidate.uniformLanes
+	CoopMatrix      // VK_KHR_cooperative_matrix
+	CoopMatrix2     // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing
+	CoopConversions // of the same: sums become operands
+	TransferQueue   // a queue family that only copies
+	SharedMemory    // quick shared memory and barriers: the device is no CPU
+	UniformLanes    // see candidate.uniformLanes
 )
 
 var featureNames = map[string]Features{
@@ -40,6 +41,7 @@ var featureNames = map[string]Features{
 	"memorymodel":         MemoryModel,
 	"coopmat":             CoopMatrix,
 	"coopmat2":            CoopMatrix2,
+	"coopconversions":     CoopConversions,
 	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
 	"lanes":               UniformLanes,

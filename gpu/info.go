@@ -203,6 +203,7 @@ func (c *candidate) mask(disable Features) Features {
 		MemoryModel:         {&f.MemoryModel},
 		CoopMatrix:          {&f.CooperativeMatrix, &f.Maintenance4},
 		CoopMatrix2:         {&f.Matrix2.WorkgroupScope, &f.Matrix2.FlexibleDimensions, &f.Matrix2.TensorAddressing},
+		CoopConversions:     {&f.Matrix2.Conversions},
 	} {
 		every := true
 		for _, m := range members {

@@ -94,6 +94,7 @@ var capabilities = map[uint32]Features{
 	5118: BFloat16,
 	5345: MemoryModel,
 	5347: BufferDeviceAddress,
+	5431: CoopConversions,
 	6022: CoopMatrix,
 }
 

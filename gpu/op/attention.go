@@ -9,13 +9,21 @@ import (
 
 var (
 	attentionFwd = attentionKernel("attention_fwd",
-		coopAttention("attention_fwd_coop", attentionShape{1, 4, 1, 128}, attentionShape{2, 4, 1, 64}, attentionShape{1, 2, 1, 128}),
+		coopAttention("attention_fwd",
+			attentionShape{rows: 1, cols: 4, kinds: 1, widest: 128},
+			attentionShape{rows: 2, cols: 4, kinds: 1, widest: 64},
+			attentionShape{rows: 1, cols: 2, kinds: 1, widest: 128}),
 		sharedAttention("attention_fwd_shared", attentionTile.bytesFwd))
 	attentionBwdQ = attentionKernel("attention_bwd_q",
-		coopAttention("attention_bwd_q_coop", attentionShape{1, 4, 1, 96}, attentionShape{1, 2, 1, 96}),
-		onceAttention(attentionOnce), sharedAttention("attention_bwd_q_shared", attentionTile.bytesBwdQ))
+		coopAttention("attention_bwd_q",
+			attentionShape{rows: 1, cols: 4, kinds: 1, widest: 96},
+			attentionShape{rows: 1, cols: 2, kinds: 1, widest: 96}),
+		onceAttention(attentionOnce),
+		sharedAttention("attention_bwd_q_shared", attentionTile.bytesBwdQ))
 	attentionBwdKV = attentionKernel("attention_bwd_kv",
-		coopAttention("attention_bwd_kv_coop", attentionShape{1, 2, 2, 96}, attentionShape{1, 4, 2, 96}),
+		coopAttention("attention_bwd_kv",
+			attentionShape{rows: 1, cols: 2, kinds: 2, widest: 96},
+			attentionShape{rows: 1, cols: 4, kinds: 2, widest: 96}),
 		sharedAttention("attention_bwd_kv_shared", attentionTile.bytesBwdKV))
 	attentionProbs = gpu.Plain("attention_probs")
 )

@@ -2,16 +2,26 @@ package op
 
 import (
 	"slices"
+	"strings"
 
 	"dino-vk/gpu"
 )
 
 // coopAttention are variants of an attention kernel on matrix units, for tensors
-// of float16 and of bfloat16.
-func coopAttention(module string, shapes ...attentionShape) []gpu.Variant {
+// of float16 and of bfloat16, in the order in which they are worth a trial. Units
+// that convert their sums to operands go before others.
+func coopAttention(kernel string, shapes ...attentionShape) []gpu.Variant {
 	var list []gpu.Variant
 	for _, shape := range shapes {
-		list = append(list, shape.variant(module, gpu.F16, gpu.Float16), shape.variant(module+"_bf16", gpu.BF16, gpu.BFloat16))
+		for _, converts := range []bool{true, false} {
+			module, needs := kernel+"_coop", gpu.Features(0)
+			if shape.converts = converts; converts {
+				module, needs = kernel+"_coop2", gpu.CoopConversions
+			}
+			list = append(list,
+				shape.variant(module, gpu.F16, gpu.Float16|needs),
+				shape.variant(module+"_bf16", gpu.BF16, gpu.BFloat16|needs))
+		}
 	}
 	return list
 }
@@ -42,7 +52,10 @@ const attentionSubgroups = 8
 // has, of how many matrices of other rows it makes scores at a time, how many
 // kinds of scores it rounds for further products, and the widest head for which
 // registers suffice.
-type attentionShape struct{ rows, cols, kinds, widest int }
+type attentionShape struct {
+	rows, cols, kinds, widest int
+	converts                  bool // the units convert their sums
+}
 
 // attentionArrangement is a workgroup of such a kernel on a device: the product
 // of its units, its subgroups and their size.
@@ -72,10 +85,13 @@ func (s attentionShape) arrange(caps gpu.Caps, p attentionProblem) (a attentionA
 	}
 }
 
-// rounds tells whether a subgroup can round its matrices: float16 as matrices
-// that the device has for sums, bfloat16 by quads of which its invocations have
-// equally many.
+// rounds tells whether a subgroup can round its matrices: to operands of their
+// size, else float16 as matrices that the device has for sums, and bfloat16 by
+// quads of which its invocations have equally many.
 func (s attentionShape) rounds(caps gpu.Caps, a attentionArrangement, p attentionProblem) bool {
+	if s.converts {
+		return a.N == a.K
+	}
 	if p.typ == gpu.F16 {
 		rounded := a.MatrixProduct
 		rounded.Sums = gpu.ComponentF16
@@ -88,9 +104,14 @@ func (s attentionShape) rounds(caps gpu.Caps, a attentionArrangement, p attentio
 // bytes is the shared memory of a workgroup; see attention_coop.glsl.
 func (s attentionShape) bytes(a attentionArrangement, p attentionProblem) int {
 	lines, others := s.rows*a.M, s.cols*a.N
-	scratch := lines * (max(p.hd, s.kinds*others)/8 + 1)
-	if p.typ != gpu.F16 {
-		scratch = lines * (max(p.hd, s.kinds*others)/4 + 1)
+	var scratch int
+	switch scores := s.kinds * others; {
+	case s.converts:
+		scratch = lines * max(p.hd/8+1, a.N/4+1)
+	case p.typ == gpu.F16:
+		scratch = lines * (max(p.hd, scores)/8 + 1)
+	default:
+		scratch = lines * (max(p.hd, scores)/4 + 1)
 	}
 	return 16*(2*others*(p.hd/8+1)+a.subgroups*scratch) + 4*(a.subgroups*lines+2*others)
 }
@@ -101,7 +122,10 @@ func onAttentionUnits(caps gpu.Caps, p attentionProblem, sh gpu.Shader) gpu.Shad
 	if _, ok := sh.Spec["KINDS"]; !ok {
 		return sh
 	}
-	shape := attentionShape{rows: int(sh.Spec["ROWS"]), cols: int(sh.Spec["COLS"]), kinds: int(sh.Spec["KINDS"])}
+	shape := attentionShape{
+		rows: int(sh.Spec["ROWS"]), cols: int(sh.Spec["COLS"]), kinds: int(sh.Spec["KINDS"]),
+		converts: strings.Contains(sh.Module, "_coop2"),
+	}
 	a, _ := shape.arrange(caps, p) // it fits, or it were not picked
 	for name, value := range map[string]int{
 		"INVOCATIONS": a.subgroups * a.subgroup, "SUBGROUP": a.subgroup, "MATRIX_M": a.M, "MATRIX_N": a.N, "MATRIX_K": a.K,

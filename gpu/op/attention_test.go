@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"dino-vk/gpu"
@@ -135,23 +134,27 @@ func TestAttentionOnMatrixUnits(t *testing.T) {
 	caps := attentionCaps(gputest.Open(t), "matrix units")
 	for name, typ := range narrowTypes {
 		for _, c := range []struct {
+			module                string
 			rows, cols, heads, hd int
 			runs                  []Run
 			large                 float64
 			accumulate            bool
 		}{
-			{1, 2, 2, 16, []Run{{1, 1}, {2, 16}, {1, 17}, {1, 31}, {1, 33}, {1, 65}}, 20, true},
-			{1, 4, 2, 16, []Run{{1, 101}, {2, 37}}, 1, false},
-			{2, 4, 1, 16, []Run{{2, 50}, {1, 197}}, 1, false},
+			{"_coop2", 1, 2, 2, 16, []Run{{1, 1}, {2, 16}, {1, 17}, {1, 31}, {1, 33}, {1, 65}}, 20, true},
+			{"_coop", 1, 2, 2, 16, []Run{{1, 1}, {2, 16}, {1, 17}, {1, 31}, {1, 33}, {1, 65}}, 20, true},
+			{"_coop2", 1, 4, 2, 16, []Run{{1, 101}, {2, 37}}, 1, false},
+			{"_coop", 2, 4, 1, 16, []Run{{2, 50}, {1, 197}}, 1, false},
 		} {
-			t.Run(fmt.Sprintf("%s/%dx%d", name, c.rows, c.cols), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%s %dx%d", name, c.module, c.rows, c.cols), func(t *testing.T) {
 				for _, k := range []*gpu.Kernel{attentionFwd, attentionBwdQ, attentionBwdKV} {
 					all := k.Variants
 					defer func() { k.Variants = all }()
 					k.Variants = slices.DeleteFunc(slices.Clone(all), func(v gpu.Variant) bool {
-						_, units := v.Spec["KINDS"]
-						return !units || v.Spec["ROWS"] != uint32(c.rows) || v.Spec["COLS"] != uint32(c.cols) ||
-							strings.HasSuffix(v.Module, "bf16") != (typ == gpu.BF16)
+						module := k.Name + c.module
+						if typ == gpu.BF16 {
+							module += "_bf16"
+						}
+						return v.Module != module || v.Spec["ROWS"] != uint32(c.rows) || v.Spec["COLS"] != uint32(c.cols)
 					})
 					for i := range k.Variants {
 						if k.Variants[i].Needs&^caps.Features != 0 {

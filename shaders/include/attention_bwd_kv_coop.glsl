@@ -56,16 +56,13 @@ void main() {
                 EACH(r, i,
                     p[r][i] = exp2(p[r][i] * (scale * LOG2_E) - bound[i]);
                     ds[r][i] = p[r][i] * (ds[r][i] - mean[i]);)
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    PLACE(p[r], r, c * MATRIX_N, SCORES)
-                    PLACE(ds[r], r, OTHERS + c * MATRIX_N, SCORES)
-                }
+                HAND_ON(dv, p, ROW, 0, 1, c)
+                HAND_ON(dk, ds, ROW, 1, 0, c)
             }
         }
-        ROUND(SCORES)
+        ROUND_SCORES
         WEIGHTED(dv, 0, 1, first)
         WEIGHTED(dk, 1, 0, first)
-        subgroupBarrier(); // the scores have been read
     }
     STORE_SUMS(dk, scale, SAVE_GRADIENT, qkvAt(block.base + row, 1, block.head))
     STORE_SUMS(dv, 1, SAVE_GRADIENT, qkvAt(block.base + row, 2, block.head))

@@ -77,14 +77,11 @@ void main() {
                 PRODUCTS(s, ROW, queries, 0, c)
                 PRODUCTS(ds, ROW, up, 1, c)
                 EACH(r, i, ds[r][i] = exp2(s[r][i] * (scale * LOG2_E) - bound[r][i]) * (ds[r][i] - mean[r][i]);)
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    PLACE(ds[r], r, c * MATRIX_N, SCORES)
-                }
+                HAND_ON(sum, ds, ROW, 0, 0, c)
             }
         }
-        ROUND(SCORES)
+        ROUND_SCORES
         WEIGHTED(sum, 0, 0, first)
-        subgroupBarrier(); // the gradients of scores have been read
     }
     STORE_SUMS(sum, scale, SAVE_GRADIENT, qkvAt(block.base + row, 0, block.head))
 }

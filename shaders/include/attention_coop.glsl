@@ -10,8 +10,10 @@
 // rows, are the same vector.
 //
 // The head's dimension is a multiple of MATRIX_N, MATRIX_K and 8, at most 128.
-// Define OPERAND, OPERAND_TYPE and roundOperand as for gemm_coop.glsl, and DIRECT
-// where the device has matrices of OPERAND for sums.
+// Define OPERAND, OPERAND_TYPE and roundOperand, see operand_fp16.glsl. With CONVERTS
+// sums become operands where they are, if these are as wide (MATRIX_N = MATRIX_K;
+// VK_NV_cooperative_matrix2); else with DIRECT, where the device has matrices of
+// OPERAND for sums, they go through shared memory as such, else through float32.
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
@@ -33,7 +35,12 @@ layout(local_size_x_id = 3) in;
 #define LEFT coopmat<OPERAND, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA>
 #define RIGHT coopmat<OPERAND, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB>
 #define SUMS coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>
+#ifdef CONVERTS
+#extension GL_NV_cooperative_matrix2 : require
+#define ROUNDED LEFT
+#elif defined(DIRECT)
 #define ROUNDED coopmat<OPERAND, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>
+#endif
 const int BY_ROWS = gl_CooperativeMatrixLayoutRowMajor, BY_COLUMNS = gl_CooperativeMatrixLayoutColumnMajor;
 
 const uint SUBGROUPS = INVOCATIONS / SUBGROUP;
@@ -59,7 +66,9 @@ shared uvec4 others[2 * OTHERS * WIDE];
 // own rows become operands, sums are rounded and then become operands or results.
 const uint SCORES = KINDS * OTHERS; // of an own row that are rounded together
 const uint WIDE_SCORES = SCORES / 8 + 1;
-#ifdef DIRECT
+#ifdef CONVERTS
+const uint SCRATCH = LINES * (WIDE > MATRIX_N / 4 + 1 ? WIDE : MATRIX_N / 4 + 1);
+#elif defined(ROUNDED)
 const uint SCRATCH = LINES * (WIDE > WIDE_SCORES ? WIDE : WIDE_SCORES);
 #else
 const uint SCRATCH = LINES * (HD > SCORES ? HD / 4 + 1 : SCORES / 4 + 1);
@@ -134,7 +143,7 @@ const uint LOADS = (OTHERS * HD / 8 + INVOCATIONS - 1) / INVOCATIONS;
 // PLACE puts sums where they are rounded: matrix r of own rows, from `column` of
 // so many on; ROUND then rounds all of them and leaves them as operands in rows of
 // columns / 8 + 1 quads.
-#ifdef DIRECT
+#ifdef ROUNDED
 #define PLACE(sums, r, column, columns)                                                           \
     coopMatStore(ROUNDED(sums), scratch, ownScratch() + (r) * MATRIX_M * ((columns) / 8 + 1) + (column) / 8, \
                  (columns) / 8 + 1, BY_ROWS);
@@ -165,8 +174,36 @@ const uint LOADS = (OTHERS * HD / 8 + INVOCATIONS - 1) / INVOCATIONS;
     }
 #endif
 
-// WEIGHTED adds to a head's sums the others' rows, times the rounded scores of one
-// kind.
+// WEIGH adds to a head's sums MATRIX_K of the others' rows, times operands.
+#define WEIGH(sums, left, which, row)                                                             \
+    [[unroll]] for (uint t = 0; t < PARTS; t++) {                                                 \
+        RIGHT right;                                                                              \
+        coopMatLoad(right, others, ((which) * OTHERS + (row)) * WIDE + t * MATRIX_N / 8, WIDE, BY_ROWS); \
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {                                              \
+            sums[r * PARTS + t] = coopMatMulAdd(left[r], right, sums[r * PARTS + t]);             \
+        }                                                                                         \
+    }
+
+// To a head's sums are added the others' rows times scores of one kind: HAND_ON does
+// so with those of matrix c of others, AT(r, c), or leaves it to WEIGHTED, which does
+// it with all that ROUND_SCORES has rounded.
+#ifdef CONVERTS
+#define HAND_ON(sums, scores, AT, kind, which, c)                                                 \
+    {                                                                                             \
+        LEFT left[ROWS];                                                                          \
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {                                              \
+            left[r] = LEFT(scores[AT(r, c)]);                                                     \
+        }                                                                                         \
+        WEIGH(sums, left, which, (c) * MATRIX_N)                                                  \
+    }
+#define ROUND_SCORES
+#define WEIGHTED(sums, kind, which, first)
+#else
+#define HAND_ON(sums, scores, AT, kind, which, c)                                                 \
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {                                                  \
+        PLACE(scores[AT(r, c)], r, (kind) * OTHERS + (c) * MATRIX_N, SCORES)                      \
+    }
+#define ROUND_SCORES ROUND(SCORES)
 #define WEIGHTED(sums, kind, which, first)                                                        \
     [[unroll]] for (uint k = 0; k < OTHERS; k += MATRIX_K) {                                      \
         if (inside(first, k)) {                                                                   \
@@ -174,15 +211,11 @@ const uint LOADS = (OTHERS * HD / 8 + INVOCATIONS - 1) / INVOCATIONS;
             [[unroll]] for (uint r = 0; r < ROWS; r++) {                                          \
                 coopMatLoad(left[r], scratch, ownScratch() + r * MATRIX_M * WIDE_SCORES + ((kind) * OTHERS + k) / 8, WIDE_SCORES, BY_ROWS); \
             }                                                                                     \
-            [[unroll]] for (uint t = 0; t < PARTS; t++) {                                         \
-                RIGHT right;                                                                      \
-                coopMatLoad(right, others, ((which) * OTHERS + k) * WIDE + t * MATRIX_N / 8, WIDE, BY_ROWS); \
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {                                      \
-                    sums[r * PARTS + t] = coopMatMulAdd(left[r], right, sums[r * PARTS + t]);     \
-                }                                                                                 \
-            }                                                                                     \
+            WEIGH(sums, left, which, k)                                                           \
         }                                                                                         \
-    }
+    }                                                                                             \
+    subgroupBarrier(); // they have been read
+#endif
 
 // SPREAD makes of every own row's number in shared memory a row of matrices.
 #define SPREAD(matrices)                                                                          \

@@ -72,14 +72,11 @@ void main() {
                 EACH(r, i,
                     p[SCORE(r, c)][i] = exp2(p[SCORE(r, c)][i] * (scale * LOG2_E) - top[r][i]);
                     total[r][i] += p[SCORE(r, c)][i];)
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    PLACE(p[SCORE(r, c)], r, c * MATRIX_N, SCORES)
-                }
+                HAND_ON(sum, p, SCORE, 0, 1, c)
             }
         }
-        ROUND(SCORES)
+        ROUND_SCORES
         WEIGHTED(sum, 0, 1, first)
-        subgroupBarrier(); // the probabilities have been read
     }
     COMBINE(total, plus)
     SPREAD(total)

@@ -1,0 +1,8 @@
+#version 450
+// Attention, forward, of float16 operands on matrix units that convert their
+// sums; see attention_fwd_coop.glsl.
+#pragma target vulkan1.3
+#extension GL_GOOGLE_include_directive : require
+#define CONVERTS
+#include "operand_fp16.glsl"
+#include "attention_fwd_coop.glsl"

@@ -9,5 +9,5 @@ import "strings"
 // count: on 22.3 and 26.2 the same shaders are right but slower than others.
 func (c *candidate) uniformLanes() bool {
 	return c.Driver == "llvmpipe" && strings.HasPrefix(c.DriverVersion, "Mesa 25.0.") &&
-		c.SubgroupSize == 8 && c.features.Int64 && c.MaxInvocations >= 1024 && c.MaxPush >= 128
+		c.SubgroupSize == 8 && c.features.Int64 && c.MaxInvocations >= 1024 && c.MaxPush >= 256
 }

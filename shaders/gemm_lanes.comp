@@ -1,7 +1,7 @@
 #version 450
 // Matrix product for llvmpipe; the equation is in gemm_matrices.glsl. a is (m, k),
 // or (k, m) where TRANS_A; b is in the panels of gemm_pack.comp, or (k, n) where
-// TRANS_A. k is a multiple of STEPS.
+// TRANS_A. n is a multiple of 32, and k of STEPS.
 //
 // A subgroup's eight lanes are eight columns: it makes a tile of 6 x 32 elements in
 // 24 registers. That is quick where the compiler sees that all lanes read the same
@@ -16,7 +16,6 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_shader_subgroup_ballot : require
 #define VEC 4
-#define TEXELS
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
@@ -32,16 +31,16 @@ layout(constant_id = 8) const bool SPLIT = false; // as in gemm_matrices.glsl
 layout(constant_id = 9) const uint STEPS = 16u;
 layout(constant_id = 10) const bool TAIL = true; // the last part of k is shorter
 layout(constant_id = 11) const uint WIDTH_A = 1u; // TRANS_A: m
-layout(constant_id = 12) const uint WIDTH_B = 32u; // TRANS_A: n
+layout(constant_id = 12) const uint WIDTH_B = COLUMNS; // TRANS_A: n
 layout(constant_id = 13) const uint CHUNKS = 1u; // of STEPS, that a workgroup adds
 layout(constant_id = 14) const uint TILES = 1u; // of a workgroup, one below the other
 layout(local_size_x = 8, local_size_y_id = 13, local_size_z_id = 14) in;
 
-// They are read by address; as bindings they say what the dispatch reads.
+// All are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer A { float unused_a[]; };
 layout(std430, set = 0, binding = 1) readonly buffer B { float unused_b[]; };
 layout(push_constant) uniform Push {
-    uvec2 a, b;
+    uvec2 a, b, c_at, bias_at, factor_at, residual_at;
     uint m, n, k;
     uint part; // elements of k that a workgroup sums
     uint slot; // SPLIT: the number of the first part
@@ -56,7 +55,7 @@ shared float sums[ROWS * COLUMNS];
 uint uniform8(uint x) { return count[x & 15u] + 16u * count[x >> 4 & 15u]; }
 uint uniform16(uint x) { return uniform8(x & 255u) + 256u * uniform8(x >> 8); }
 
-Floats move(Floats x, uint elements) { return Floats(uint64_t(x) + 4ul * elements); }
+Floats move(uvec2 x, uint elements) { return Floats(packUint2x32(x) + 4ul * elements); }
 
 // LANES_OF is for each lane the element of x after `first` that has its number:
 // one load of eight.
@@ -85,18 +84,17 @@ void main() {
     // A tile that would reach beyond the matrix is moved inside, and stores what
     // lies in its own place; so is a chunk, and adds nothing.
     const uint row0 = min(ROWS * tile, m - ROWS);
-    const uint column0 = TRANS_A ? min(column, n - COLUMNS) : column;
     const uint step0 = TAIL ? min(begin, k - STEPS) : begin;
 
-    Floats rows[ROWS], columns = Floats(b);
+    Floats rows[ROWS], columns;
     if (TRANS_A) {
-        rows[0] = move(Floats(a), step0 * WIDTH_A + row0);
-        columns = move(columns, step0 * WIDTH_B + column0);
+        rows[0] = move(a, step0 * WIDTH_A + row0);
+        columns = move(b, step0 * WIDTH_B + column);
     } else {
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-            rows[i] = move(Floats(a), (row0 + i) * k + step0);
+            rows[i] = move(a, (row0 + i) * k + step0);
         }
-        columns = move(columns, column0 * k + COLUMNS * step0);
+        columns = move(b, column * k + COLUMNS * step0);
     }
 
     float sum[ROWS][COLUMNS / 8u], old[ROWS][COLUMNS / 8u];
@@ -129,10 +127,30 @@ void main() {
             }
         }
     }
+    const bool last = chunk == CHUNKS - 1u;
+    Floats biases = move(bias_at, column);
     [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+        const uint start = (row0 + i) * n + column;
+        Floats factors = move(factor_at, start), residuals = move(residual_at, start), olds = move(c_at, start);
         [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
             if (TAIL) {
                 sum[i][j] = begin < k ? sum[i][j] : old[i][j];
+            }
+            if (!SPLIT) { // all of the epilogue but GELU, which nothing else follows
+                float v = alpha * sum[i][j];
+                if (BIAS) {
+                    v += LANES_OF(biases.at, 8u * j);
+                }
+                if (FACTOR) {
+                    v *= LANES_OF(factors.at, 8u * j);
+                }
+                if (RESIDUAL) {
+                    v += LANES_OF(residuals.at, 8u * j);
+                }
+                if (ACCUMULATE) {
+                    v += LANES_OF(olds.at, 8u * j);
+                }
+                sum[i][j] = last ? v : sum[i][j];
             }
             const uint first = i * COLUMNS + 8u * j;
             SPREAD(0u) SPREAD(1u) SPREAD(2u) SPREAD(3u) SPREAD(4u) SPREAD(5u) SPREAD(6u) SPREAD(7u)
@@ -140,17 +158,19 @@ void main() {
     }
 
     // In a loop, so that the chunks before the last pass by this once only.
-    const uint quad = gl_SubgroupInvocationID, at = column0 + 4u * quad;
-    if (chunk == CHUNKS - 1u && at >= column && at < n) {
+    if (last) {
+        const uint from = SPLIT ? (slot + gl_WorkGroupID.z) * m : 0u, quad = 4u * gl_SubgroupInvocationID;
         [[dont_unroll]] for (uint i = ROWS * tile - row0; i < ROWS; ++i) {
-            const uint row = row0 + i;
-            const uint from = i * COLUMNS + 4u * quad;
-            const vec4 v = vec4(sums[from], sums[from + 1u], sums[from + 2u], sums[from + 3u]);
-            if (SPLIT) {
-                STORE(c, ((slot + gl_WorkGroupID.z) * m * n + row * n + at) / 4u, v)
-            } else {
-                store((row * n + at) / 4u, at / 4u, alpha * v);
+            const uint at = ((from + row0 + i) * n + column + quad) / 4u, here = i * COLUMNS + quad;
+            vec4 v = vec4(sums[here], sums[here + 1u], sums[here + 2u], sums[here + 3u]);
+            if (GELU) {
+                vec4 d;
+                v = geluStored(v, d);
+                if (SLOPE) {
+                    STORE(slope, at, d)
+                }
             }
+            STORE(c, at, v)
         }
     }
 }

@@ -1,17 +1,25 @@
 package op
 
-import "dino-vk/gpu"
+import (
+	"slices"
+
+	"dino-vk/gpu"
+)
 
 // Sizes of the matrix product for llvmpipe, gemm_lanes.comp.
 const (
 	laneRows    = 6       // of a tile
 	laneColumns = 32      // of a tile
-	laneSteps   = 32      // summands that a subgroup adds, or half as many
+	laneLeast   = 16      // summands that a subgroup adds at least
 	laneGroup   = 1024    // invocations of a workgroup at most
 	laneTiles   = 4       // tiles of a workgroup: enough to make up for starting it
 	laneGrid    = 255     // workgroups along n and along k at most
 	laneCache   = 1 << 17 // elements of both operands that stay in a core's cache
 )
+
+// laneSteps are how many summands a subgroup may add, the best first; k is a
+// multiple of the last.
+var laneSteps = []int{48, 32, laneLeast}
 
 // lanesGEMM is for operands that are not both transposed.
 var lanesGEMM = gpu.Variant{
@@ -19,30 +27,31 @@ var lanesGEMM = gpu.Variant{
 	Needs:  gpu.UniformLanes,
 	Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
-		return p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) && p.quads() &&
-			p.K%(laneSteps/2) == 0 && p.M >= laneRows && (!p.gemmSize.TransA || p.N >= laneColumns) &&
-			ceilDiv(p.M, laneRows) < 1<<16 && p.N <= laneGrid*laneColumns && p.K <= laneGrid*laneSteps/2*laneGroup/8 &&
-			!p.A.Type.Narrow() && fitsTexels(caps, p.B, p.Bias, p.Factor, p.Residual)
+		return p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) &&
+			p.M >= laneRows && p.N%laneColumns == 0 && p.K%laneLeast == 0 &&
+			ceilDiv(p.M, laneRows) < 1<<16 && p.N <= laneGrid*laneColumns && p.K <= laneGrid*laneLeast*laneGroup/8 &&
+			wide(p.A, p.B, p.Bias, p.Factor, p.Residual) && (!p.Accumulate || wide(p.C)) &&
+			!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&
+			(p.gemmSize.TransA || fitsTexels(caps, p.B))
 	},
 }
 
 type lanesPush struct {
-	A, B    gpu.Address
-	M, N, K uint32
-	Part    uint32
-	Slot    uint32
-	Alpha   float32
-	Count   [16]uint32
+	A, B                              gpu.Address
+	CAt, BiasAt, FactorAt, ResidualAt gpu.Address // A's where there is none
+	M, N, K                           uint32
+	Part                              uint32
+	Slot                              uint32
+	Alpha                             float32
+	Count                             [16]uint32
 }
 
 type packPush struct{ K, N uint32 }
 
 // lanes records the product by sh, the variant lanesGEMM.
 func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
-	steps := laneSteps
-	if size.K%steps != 0 {
-		steps /= 2
-	}
+	i := slices.IndexFunc(laneSteps, func(n int) bool { return size.K%n == 0 })
+	steps := laneSteps[i]
 	parts := ceilDiv(size.K, steps*laneGroup/8)
 	if size.TransA {
 		parts = max(parts, min(ceilDiv(size.K*(size.M+size.N), laneCache), laneGrid))
@@ -70,14 +79,19 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 	for i := range push.Count {
 		push.Count[i] = uint32(i)
 	}
-	if parts == 1 {
-		args := append([]*gpu.Tensor{p.A, b}, p.epilogue(&sh)...)
-		g.Dispatch(sh, groups, push, args...)
+	if parts > 1 {
+		sums := g.New("parts", gpu.F32, parts, size.M, size.N)
+		g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, b, sums, nil, nil, nil, nil)
+		p.reduce(g, size, sums)
 		return
 	}
-	sums := g.New("parts", gpu.F32, parts, size.M, size.N)
-	g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, b, sums, nil, nil, nil, nil)
-	p.reduce(g, size, sums)
+	args := append([]*gpu.Tensor{p.A, b}, p.epilogue(&sh)...)
+	for i, at := range map[int]*gpu.Address{2: &push.CAt, 4: &push.BiasAt, 5: &push.FactorAt, 6: &push.ResidualAt} {
+		if args[i] != nil {
+			*at = gpu.Address(i)
+		}
+	}
+	g.Dispatch(sh, groups, push, args...)
 }
 
 // pack records the copy of B into panels for sh to read.

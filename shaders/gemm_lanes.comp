@@ -1,7 +1,7 @@
 #version 450
 // Matrix product for llvmpipe; the equation is in gemm_matrices.glsl. a is (m, k),
 // or (k, m) where TRANS_A; b is in the panels of gemm_pack.comp, or (k, n) where
-// TRANS_A. n is a multiple of 32, and k of STEPS.
+// TRANS_A. k is a multiple of STEPS, and but for TRANS_A n of 32.
 //
 // A subgroup's eight lanes are eight columns: it makes a tile of 6 x 32 elements in
 // 24 registers. That is quick where the compiler sees that all lanes read the same
@@ -79,11 +79,11 @@ float lanes(float x0, float x1, float x2, float x3, float x4, float x5, float x6
 void main() {
     const uint subgroup = uniform8(gl_SubgroupID);
     const uint chunk = subgroup % CHUNKS, tile = uniform16(gl_WorkGroupID.x) * TILES + subgroup / CHUNKS;
-    const uint column = COLUMNS * uniform8(gl_WorkGroupID.y);
+    const uint ownColumn = COLUMNS * uniform8(gl_WorkGroupID.y);
     const uint begin = part * uniform8(gl_WorkGroupID.z) + STEPS * chunk;
     // A tile that would reach beyond the matrix is moved inside, and stores what
     // lies in its own place; so is a chunk, and adds nothing.
-    const uint row0 = min(ROWS * tile, m - ROWS);
+    const uint row0 = min(ROWS * tile, m - ROWS), column = TRANS_A ? min(ownColumn, n - COLUMNS) : ownColumn;
     const uint step0 = TAIL ? min(begin, k - STEPS) : begin;
 
     Floats rows[ROWS], columns;
@@ -158,8 +158,9 @@ void main() {
     }
 
     // In a loop, so that the chunks before the last pass by this once only.
-    if (last) {
-        const uint from = SPLIT ? (slot + gl_WorkGroupID.z) * m : 0u, quad = 4u * gl_SubgroupInvocationID;
+    const uint quad = 4u * gl_SubgroupInvocationID;
+    if (last && (!TRANS_A || column + quad >= ownColumn)) {
+        const uint from = SPLIT ? (slot + gl_WorkGroupID.z) * m : 0u;
         [[dont_unroll]] for (uint i = ROWS * tile - row0; i < ROWS; ++i) {
             const uint at = ((from + row0 + i) * n + column + quad) / 4u, here = i * COLUMNS + quad;
             vec4 v = vec4(sums[here], sums[here + 1u], sums[here + 2u], sums[here + 3u]);

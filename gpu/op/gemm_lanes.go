@@ -28,7 +28,8 @@ var lanesGEMM = gpu.Variant{
 	Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
 		return p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) &&
-			p.M >= laneRows && p.N%laneColumns == 0 && p.K%laneLeast == 0 &&
+			p.M >= laneRows && p.K%laneLeast == 0 &&
+			(p.N%laneColumns == 0 || p.gemmSize.TransA && p.N > laneColumns && p.N%4 == 0) &&
 			ceilDiv(p.M, laneRows) < 1<<16 && p.N <= laneGrid*laneColumns && p.K <= laneGrid*laneLeast*laneGroup/8 &&
 			wide(p.A, p.B, p.Bias, p.Factor, p.Residual) && (!p.Accumulate || wide(p.C)) &&
 			!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&

@@ -13,7 +13,10 @@
 // expNegative is exp(x) for x <= 0 to 2 units in the last place on every
 // driver (Vulkan allows exp 3 + 2|x|); 0 below -87.
 float expNegative(float x) {
-    float n = round(max(x, -87.0) * 1.44269504);
+    // Adding 1.5 2^23 rounds to a whole number n and leaves it in the lowest bits:
+    // llvmpipe converts to integers lane by lane.
+    precise float shifted = max(x, -87.0) * 1.44269504 + 12582912.0;
+    precise float n = shifted - 12582912.0;
     float r = fma(n, -0.693359375, max(x, -87.0)); // ln 2 in two parts
     r = fma(n, 2.12194440e-4, r);
     float p = 1.0 / 5040.0;
@@ -25,7 +28,7 @@ float expNegative(float x) {
     p = fma(p, r, 1.0);
     p = fma(p, r, 1.0);
     // Times 2^n; n >= -126, so this is a normal number.
-    return x < -87.0 ? 0.0 : p * uintBitsToFloat(uint(int(n) + 127) << 23);
+    return x < -87.0 ? 0.0 : p * uintBitsToFloat((floatBitsToUint(shifted) + 127u) << 23);
 }
 
 // normalCDF is Phi(x); bell is exp(-x^2 / 2), which the density needs too.

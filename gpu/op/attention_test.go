@@ -234,6 +234,44 @@ func TestAttentionChoice(t *testing.T) {
 	}
 }
 
+// On matrix units the sequences of ViT-S/16 are divided evenly, within the shared
+// memory and the invocations that devices have.
+func TestAttentionArrangement(t *testing.T) {
+	nvidia := gpu.Caps{SubgroupSize: 32, MinSubgroup: 32, MaxSubgroup: 32, SharedBytes: 48 << 10, MaxInvocations: 1024, MaxSize: [3]uint32{1024}}
+	amd := gpu.Caps{SubgroupSize: 64, MinSubgroup: 32, MaxSubgroup: 64, SharedBytes: 64 << 10, MaxInvocations: 1024, MaxSize: [3]uint32{1024}}
+	intel := gpu.Caps{SubgroupSize: 32, MinSubgroup: 16, MaxSubgroup: 32, SharedBytes: 64 << 10, MaxInvocations: 1024, MaxSize: [3]uint32{1024}}
+	llvmpipe := gpu.Caps{SubgroupSize: 8, MinSubgroup: 8, MaxSubgroup: 8, SharedBytes: 32 << 10, MaxInvocations: 1024, MaxSize: [3]uint32{1024}}
+	for _, c := range []struct {
+		name                string
+		caps                gpu.Caps
+		m, n, k             int
+		typ                 gpu.Type
+		shape               attentionShape
+		length, hd          int
+		subgroup, subgroups int // 0: it does not fit
+	}{
+		{"NVIDIA", nvidia, 16, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 197, 64, 32, 7},
+		{"NVIDIA, one block", nvidia, 16, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 37, 64, 32, 3},
+		{"NVIDIA, tall", nvidia, 16, 16, 16, gpu.F16, attentionShape{rows: 2, cols: 4, kinds: 1}, 197, 64, 32, 4},
+		{"NVIDIA, through float32", nvidia, 16, 16, 16, gpu.BF16, attentionShape{rows: 1, cols: 4, kinds: 1}, 197, 64, 32, 5},
+		{"NVIDIA, converting", nvidia, 16, 16, 16, gpu.BF16, attentionShape{rows: 1, cols: 4, kinds: 1, converts: true}, 197, 64, 32, 7},
+		{"NVIDIA, keys", nvidia, 16, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 2, kinds: 2}, 197, 64, 32, 7},
+		{"operands wider than sums", nvidia, 16, 8, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1, converts: true}, 197, 64, 0, 0},
+		{"AMD", amd, 16, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 197, 64, 64, 7},
+		{"Intel", intel, 8, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 197, 64, 16, 7},
+		{"llvmpipe", llvmpipe, 8, 8, 8, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 257, 64, 8, 7},
+		{"odd head", nvidia, 16, 16, 16, gpu.F16, attentionShape{rows: 1, cols: 4, kinds: 1}, 197, 24, 0, 0},
+	} {
+		for _, sums := range []gpu.Component{gpu.ComponentF32, component(c.typ)} {
+			c.caps.Products = append(c.caps.Products, gpu.MatrixProduct{M: c.m, N: c.n, K: c.k, Operands: component(c.typ), Sums: sums})
+		}
+		a, ok := c.shape.arrange(c.caps, attentionProblem{hd: c.hd, length: c.length, typ: c.typ})
+		if ok != (c.subgroups > 0) || ok && (a.subgroup != c.subgroup || a.subgroups != c.subgroups) {
+			t.Errorf("%s: %+v, %v: want %d subgroups of %d", c.name, a, ok, c.subgroups, c.subgroup)
+		}
+	}
+}
+
 // Where a binding can span only some sequences, attention goes over them in
 // stretches.
 func TestAttentionSmallBinding(t *testing.T) {

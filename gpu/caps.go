@@ -22,7 +22,7 @@ const (
 	TimelineSemaphore
 	MemoryModel
 	CoopMatrix      // VK_KHR_cooperative_matrix
-	CoopMatrix2     // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing
+	CoopMatrix2     // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing, functions of elements
 	CoopConversions // of the same: sums become operands
 	TransferQueue   // a queue family that only copies
 	SharedMemory    // quick shared memory and barriers: the device is no CPU
@@ -85,6 +85,7 @@ type Caps struct {
 	MaxSize        [3]uint32 // the same by axis
 	SharedBytes    uint32    // shared memory of a workgroup
 	MaxPush        uint32    // bytes of push constants
+	Units          uint32    // multiprocessors or compute units, where the driver tells; else 0
 	SubgroupSize   uint32
 	MinSubgroup    uint32 // with SubgroupSizeControl, what a shader may ask for
 	MaxSubgroup    uint32

@@ -168,6 +168,7 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	c.DeviceUUID, c.DriverUUID = more.DeviceUUID, more.DriverUUID
 	c.Driver, c.DriverVersion = more.DriverName, more.DriverInfo
 	c.SubgroupSize, c.MinSubgroup, c.MaxSubgroup = more.SubgroupSize, more.MinSubgroup, more.MaxSubgroup
+	c.Units = more.Units
 	c.MaxAllocation = int64(more.MaxAllocation)
 	c.MaxBuffer = int64(min(more.MaxAllocation, more.MaxBuffer))
 	c.features = in.api.Features(p, c.support)
@@ -202,7 +203,7 @@ func (c *candidate) mask(disable Features) Features {
 		TimelineSemaphore:   {&f.TimelineSemaphore},
 		MemoryModel:         {&f.MemoryModel},
 		CoopMatrix:          {&f.CooperativeMatrix, &f.Maintenance4},
-		CoopMatrix2:         {&f.Matrix2.WorkgroupScope, &f.Matrix2.FlexibleDimensions, &f.Matrix2.TensorAddressing},
+		CoopMatrix2:         {&f.Matrix2.WorkgroupScope, &f.Matrix2.FlexibleDimensions, &f.Matrix2.TensorAddressing, &f.Matrix2.PerElement},
 		CoopConversions:     {&f.Matrix2.Conversions},
 	} {
 		every := true

@@ -95,6 +95,9 @@ var capabilities = map[uint32]Features{
 	5345: MemoryModel,
 	5347: BufferDeviceAddress,
 	5431: CoopConversions,
+	5432: CoopMatrix2, // functions of their elements
+	5433: CoopMatrix2, // tensor addressing
+	5439: CoopMatrix2,
 	6022: CoopMatrix,
 }
 

@@ -39,20 +39,33 @@ type gemmSize struct {
 	TransA, TransB bool
 }
 
+// widths are the lengths of the operands' rows as they are stored.
+func (s gemmSize) widths() (a, b int) {
+	a, b = s.K, s.N
+	if s.TransA {
+		a = s.M
+	}
+	if s.TransB {
+		b = s.K
+	}
+	return a, b
+}
+
 // quads reports whether the rows of all three matrices are multiples of four
 // elements.
 func (s gemmSize) quads() bool {
-	widthA, widthB := s.K, s.N
-	if s.TransA {
-		widthA = s.M
-	}
-	if s.TransB {
-		widthB = s.K
-	}
-	return widthA%4 == 0 && widthB%4 == 0 && s.N%4 == 0
+	a, b := s.widths()
+	return a%4 == 0 && b%4 == 0 && s.N%4 == 0
 }
 
-var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(coopVariants("gemm_coop", gpu.F16, gpu.Float16), coopVariants("gemm_coop_bf16", gpu.BF16, gpu.BFloat16), []gpu.Variant{
+var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(
+	coop2Variants("gemm_coop2", gpu.F16, gpu.Float16), coop2Variants("gemm_coop2_bf16", gpu.BF16, gpu.BFloat16),
+	coopVariants("gemm_coop", gpu.F16, gpu.Float16), coopVariants("gemm_coop_bf16", gpu.BF16, gpu.BFloat16),
+	exactVariants,
+)}
+
+// exactVariants are the forms whose products are those of float32.
+var exactVariants = []gpu.Variant{
 	sharedGEMM("gemm_shared_vec4", 16, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 8),
@@ -64,7 +77,7 @@ var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(coopVariants(
 	}},
 	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
 	{Module: "gemm", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).wide() }},
-})}
+}
 
 var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 	{Module: "gemm_reduce_texel", Fits: func(caps gpu.Caps, problem any) bool {
@@ -180,7 +193,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 	first := p
 	first.A, first.B = runs[0].of(p.A), runs[0].of(p.B)
 	sh, groups := first.shader(g, size)
-	part := roundUp(ceilDiv(runs[0].n, ceilDiv(size.parts(sh, groups), len(runs))), stepsOf(sh))
+	part := roundUp(ceilDiv(runs[0].n, ceilDiv(size.parts(g.Caps(), sh, groups), len(runs))), stepsOf(sh))
 	slots := 0
 	for _, s := range runs {
 		slots += ceilDiv(s.n, part)
@@ -208,7 +221,7 @@ func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 		return
 	}
 	sh, groups := p.blocks(g, sh, size)
-	if parts := size.parts(sh, groups); parts > 1 {
+	if parts := size.parts(g.Caps(), sh, groups); parts > 1 {
 		part := roundUp(ceilDiv(size.K, parts), stepsOf(sh))
 		slots := ceilDiv(size.K, part)
 		sums, rows := g.New("parts", gpu.F32, slots, size.M, size.N), p.rowSums(g, sh, slots, size.M)
@@ -336,7 +349,7 @@ func (p GEMM) shader(g *gpu.Graph, size gemmSize) (gpu.Shader, gpu.Groups) {
 // blocks specializes a variant that makes C in blocks of tiles.
 func (p GEMM) blocks(g *gpu.Graph, sh gpu.Shader, size gemmSize) (gpu.Shader, gpu.Groups) {
 	sh, wide, tall := blockOf(sh, size.M, size.N)
-	sh = onMatrixUnits(g.Caps(), p.Type, sh)
+	sh = divided(g.Caps(), p.Type, sh)
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1)
 	}
@@ -351,9 +364,9 @@ func (p GEMM) blocks(g *gpu.Graph, sh gpu.Shader, size gemmSize) (gpu.Shader, gp
 }
 
 // parts is into how many parts a shader's sums are best cut.
-func (s gemmSize) parts(sh gpu.Shader, groups gpu.Groups) int {
+func (s gemmSize) parts(caps gpu.Caps, sh gpu.Shader, groups gpu.Groups) int {
 	if _, ok := sh.Spec["STEPS"]; ok {
-		return coopParts(groups[0]*groups[1], s.K)
+		return coopParts(caps, groups[0]*groups[1], s.K)
 	}
 	return gemmParts(s)
 }

@@ -4,12 +4,9 @@ import "dino-vk/gpu"
 
 // coopGEMM is the product of blocks of wide x tall tiles on matrix units, of
 // operands rounded to 16 bits, by at least the given number of invocations.
-// Larger blocks than the smallest are for products that have enough of them, be
-// it by cutting their sums, if they add no more than a third to the work by
-// overhanging.
 func coopGEMM(module string, operands gpu.Type, needs gpu.Features, wide, tall, invocations int) gpu.Variant {
 	spec := gpu.Spec{
-		"TILES_X": uint32(wide), "TILES_Y": uint32(tall), "STEPS": coopSteps, "INVOCATIONS": uint32(invocations),
+		"TILES_X": uint32(wide), "TILES_Y": uint32(tall), "STEPS": coopSteps, "INVOCATIONS": uint32(invocations), "SUBGROUPS_X": 1,
 	}
 	return gpu.Variant{
 		Module: module,
@@ -17,13 +14,8 @@ func coopGEMM(module string, operands gpu.Type, needs gpu.Features, wide, tall, 
 		Spec:   spec,
 		Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(gemmProblem)
-			if _, ok := coopOf(caps, p.Type, spec); !ok || p.Type != operands || !p.quads() {
-				return false
-			}
-			blocks := ceilDiv(p.M, gemmTile*tall) * ceilDiv(p.N, gemmTile*wide)
-			size := blocks * gemmTile * tall * gemmTile * wide
-			least := roundUp(p.M, coopLeast) * roundUp(p.N, coopLeast)
-			return gemmTile*max(wide, tall) == coopLeast || 3*size <= 4*least && blocks*coopMostParts(p.K) >= coopEnough
+			_, ok := coopOf(caps, operands, spec)
+			return ok && p.Type == operands && p.quads() && worthBlocks(caps, p.gemmSize, wide, tall, 4)
 		},
 	}
 }
@@ -39,9 +31,8 @@ func coopVariants(module string, operands gpu.Type, needs gpu.Features) []gpu.Va
 }
 
 const (
-	coopSteps  = 32  // of the sum that are loaded at once
-	coopLeast  = 32  // rows and columns of the smallest block
-	coopEnough = 128 // blocks that keep any device busy
+	coopSteps = 32  // of the sum that are loaded at once
+	coopUnits = 128 // of a device that does not tell how many it has
 )
 
 // coop is how a workgroup makes a block: with which product, in subgroups of
@@ -96,10 +87,10 @@ func (c coop) sharedBytes(rows, columns, steps int) int {
 	return 16 * max(operand(rows)+operand(columns), sums)
 }
 
-// onMatrixUnits tells a shader from coopGEMM how the device makes its blocks;
-// it leaves others as they are.
-func onMatrixUnits(caps gpu.Caps, operands gpu.Type, sh gpu.Shader) gpu.Shader {
-	if _, ok := sh.Spec["INVOCATIONS"]; !ok {
+// divided tells a shader from coopGEMM how the device divides its blocks; it leaves
+// others as they are.
+func divided(caps gpu.Caps, operands gpu.Type, sh gpu.Shader) gpu.Shader {
+	if _, ok := sh.Spec["SUBGROUPS_X"]; !ok {
 		return sh
 	}
 	c, _ := coopOf(caps, operands, sh.Spec) // it fits, or it were not picked
@@ -112,10 +103,38 @@ func onMatrixUnits(caps gpu.Caps, operands gpu.Type, sh gpu.Shader) gpu.Shader {
 	return sh
 }
 
-// coopParts is into how many parts to cut a sum of k elements so that that many
-// blocks keep the device busy.
-func coopParts(blocks, k int) int {
-	return max(ceilDiv(k, mostIterations/2), min(2*coopEnough/blocks, coopMostParts(k)))
+// worthBlocks reports whether a product is large enough for blocks of wide x tall
+// tiles: there are enough of them, be it by cutting the sums, and they add no more
+// than an eighth to the work of smaller ones by overhanging. The smallest blocks,
+// of `least` x `least` tiles, are for any.
+func worthBlocks(caps gpu.Caps, s gemmSize, wide, tall, least int) bool {
+	if max(wide, tall) == least {
+		return true
+	}
+	const small = 64 // rows and columns of blocks that the larger ones are held against
+	blocks := ceilDiv(s.M, gemmTile*tall) * ceilDiv(s.N, gemmTile*wide)
+	size := roundUp(s.M, gemmTile*tall) * roundUp(s.N, gemmTile*wide)
+	return 8*size <= 9*roundUp(s.M, small)*roundUp(s.N, small) && 4*blocks*coopMostParts(s.K) >= 3*units(caps)
+}
+
+func units(caps gpu.Caps) int {
+	if caps.Units == 0 {
+		return coopUnits
+	}
+	return int(caps.Units)
+}
+
+// coopParts is into how many parts to cut a sum of k elements so that blocks
+// occupy all units once, or twice by three parts.
+func coopParts(caps gpu.Caps, blocks, k int) int {
+	parts := 1
+	switch n := units(caps); {
+	case 2*blocks <= n:
+		parts = n / blocks
+	case 3*blocks <= 2*n:
+		parts = 3
+	}
+	return max(ceilDiv(k, mostIterations/2), min(parts, coopMostParts(k)))
 }
 
 // coopMostParts is how many parts are worth their addition: eight, of 512

@@ -34,29 +34,58 @@ var roundedCases = []gemmCase{
 	{m: 196, n: 288, k: 96, bias: true},
 	{m: 396, n: 384, k: 384, residual: true},
 	{m: 36, n: 1536, k: 384, bias: true, gelu: true, slope: true},
+	{m: 128, n: 256, k: 128, bias: true, gelu: true, slope: true},
+	{m: 136, n: 264, k: 72, alpha: 2, bias: true, gelu: true, slope: true, factor: true, residual: true},
+}
+
+// runnable reports whether the device can run a variant for matrix units.
+func runnable(caps gpu.Caps, v gpu.Variant) bool {
+	if v.Needs&^gpu.SharedMemory&^caps.Features != 0 {
+		return false
+	}
+	if v.Needs&gpu.CoopMatrix2 != 0 {
+		return coop2Makes(caps, operandsOf(v), v.Spec)
+	}
+	_, ok := coopOf(caps, operandsOf(v), v.Spec)
+	return ok
 }
 
 // Products on matrix units are those of the rounded operands, whatever type these
-// are stored in: every case in another transposition with every size of block.
+// are stored in: every case with every other size of block, each time in another
+// transposition. Each is a shader that takes llvmpipe seconds to compile.
 func TestGemmRounded(t *testing.T) {
-	stored := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
 	all := gemmKernel.Variants
 	defer func() { gemmKernel.Variants = all }()
 	for i, v := range all {
-		caps := gputest.Open(t).Caps()
-		if _, ok := coopOf(caps, operandsOf(v), v.Spec); !onUnits(v) || !ok || v.Needs&^gpu.SharedMemory&^caps.Features != 0 {
+		if !onUnits(v) || !runnable(gputest.Open(t).Caps(), v) {
 			continue
 		}
 		gemmKernel.Variants = append([]gpu.Variant{forced(v)}, all[i+1:]...)
 		for j, c := range roundedCases {
-			trans := []string{"NN", "NT", "TN", "TT"}[(i+j)%4]
+			if (i+j)%2 == 1 {
+				continue
+			}
+			trans := []string{"NN", "NT", "TN", "TT"}[(i/2+j)%4]
 			switch {
 			case c.binding != 0 && c.k == 200:
 				trans = "TN" // cut along k
 			case c.binding != 0:
 				trans = "NT" // cut along m
 			}
-			c.typ, c.a, c.b = operandsOf(v), stored[(i+j)%3], stored[(i+j/3)%3]
+			types := []gpu.Type{gpu.F32, gpu.F16, gpu.BF16}
+			c.typ, c.a, c.b = operandsOf(v), types[(i+j)%3], types[(i+j/3)%3]
+			if !c.accumulate && c.binding == 0 {
+				c.out = types[j%3]
+			}
+			if v.Needs&gpu.CoopMatrix2 != 0 {
+				if (c.m|c.n|c.k)%8 != 0 {
+					continue
+				}
+				c.a, c.b = c.typ, c.typ
+				if c.out != gpu.F32 {
+					c.out = c.typ
+				}
+			}
 			name := fmt.Sprintf("%s_%dx%d/%s/%v", v.Module, v.Spec["TILES_X"], v.Spec["TILES_Y"], trans, c)
 			t.Run(name, func(t *testing.T) { testGemm(t, c, trans[0] == 'T', trans[1] == 'T') })
 		}
@@ -68,7 +97,7 @@ func unitCaps() gpu.Caps {
 	caps := gpu.MinimalCaps
 	caps.Features = gpu.SharedMemory | gpu.CoopMatrix | gpu.MemoryModel | gpu.SubgroupSizeControl | gpu.Float16
 	caps.Products = []gpu.MatrixProduct{{M: 16, N: 8, K: 16, Sums: gpu.ComponentF32}, {M: 16, N: 16, K: 16, Sums: gpu.ComponentF32}}
-	caps.SubgroupSize, caps.MinSubgroup, caps.MaxSubgroup, caps.SharedBytes = 32, 32, 32, 48<<10
+	caps.Units, caps.SubgroupSize, caps.MinSubgroup, caps.MaxSubgroup, caps.SharedBytes = 132, 32, 32, 32, 48<<10
 	return caps
 }
 
@@ -87,9 +116,9 @@ func TestGemmOnUnits(t *testing.T) {
 	}{
 		{m: tokens, n: 1536, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
 		{m: tokens, n: 384, k: 1536, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{3, 99, 1}, parts: 1},
-		{m: 384, n: 1536, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 3, 1}, parts: 7},
-		{m: 384, n: 384, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 16, groups: gpu.Groups{6, 3, 1}, parts: 8},
-		{m: tokens, n: 96, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 8, groups: gpu.Groups{2, 197, 1}, parts: 1},
+		{m: 384, n: 1536, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 3, 1}, parts: 3},
+		{m: 384, n: 384, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 16, groups: gpu.Groups{6, 3, 1}, parts: 7},
+		{m: tokens, n: 96, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{1, 99, 1}, parts: 1},
 		{m: 128, n: 256, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 4, tall: 4, groups: gpu.Groups{8, 4, 1}, parts: 1},
 		{m: tokens, n: 1536, k: 384, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
 		{m: tokens, n: 1536, k: 384, typ: gpu.BF16, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
@@ -105,8 +134,8 @@ func TestGemmOnUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		sh, groups := p.shader(g, size)
-		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || size.parts(sh, groups) != c.parts || g.Err() != nil {
-			t.Errorf("%dx%dx%d: %s %v in workgroups %v, %d parts, %v", c.m, c.n, c.k, sh.Module, sh.Spec, groups, size.parts(sh, groups), g.Err())
+		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || size.parts(g.Caps(), sh, groups) != c.parts || g.Err() != nil {
+			t.Errorf("%dx%dx%d: %s %v in workgroups %v, %d parts, %v", c.m, c.n, c.k, sh.Module, sh.Spec, groups, size.parts(g.Caps(), sh, groups), g.Err())
 		}
 	}
 }

@@ -48,10 +48,10 @@ shared uvec4 block[OPERANDS > HELD ? OPERANDS : HELD];
 const uint LEFT_LOADS = TILES_Y * STEPS / INVOCATIONS, RIGHT_LOADS = TILES_X * STEPS / INVOCATIONS;
 uvec4 nextLeft[2u * LEFT_LOADS], nextRight[2u * RIGHT_LOADS];
 
-#define STORED_QUAD(next, i, q, operand, quad)                                                 \
+#define STORED_QUAD(next, i, q, operand, quad)                                                    \
     if (IS_WIDE(operand)) {                                                                       \
-        next[2u * i + q] = floatBitsToUint(operand[quad]);                                     \
-    } else if (q == 0u) {                                                                      \
+        next[2u * i + q] = floatBitsToUint(operand[quad]);                                        \
+    } else if (q == 0u) {                                                                         \
         next[2u * i].xy = operand##16[quad];                                                      \
     } else {                                                                                      \
         next[2u * i].zw = operand##16[quad];                                                      \
@@ -66,18 +66,18 @@ uvec4 nextLeft[2u * LEFT_LOADS], nextRight[2u * RIGHT_LOADS];
         const uint e = i * INVOCATIONS + gl_LocalInvocationIndex;                                 \
         const uint row = e / width, col = e % width * 8u;                                         \
         next[2u * i] = next[2u * i + 1u] = uvec4(0u);                                             \
-        [[unroll]] for (uint q = 0u; q < 2u; ++q) {                                      \
-            const uint p = p0 + (RUNS_ACROSS ? row : col + 4u * q);                            \
-            const uint at = RUNS_ACROSS ? p * size + min(first + col + 4u * q, size - 4u)      \
+        [[unroll]] for (uint q = 0u; q < 2u; ++q) {                                               \
+            const uint p = p0 + (RUNS_ACROSS ? row : col + 4u * q);                               \
+            const uint at = RUNS_ACROSS ? p * size + min(first + col + 4u * q, size - 4u)         \
                                         : min(first + row, size - 1u) * k + p;                    \
             if (!TAIL || p < end) {                                                               \
-                STORED_QUAD(next, i, q, operand, at / 4u)                                      \
+                STORED_QUAD(next, i, q, operand, at / 4u)                                         \
             }                                                                                     \
         }                                                                                         \
     }
 
 // LOADED is a quad of what was loaded.
-#define LOADED(next, i, q, operand)                                                            \
+#define LOADED(next, i, q, operand)                                                               \
     (IS_WIDE(operand) ? uintBitsToFloat(next[2u * i + q]) : widen(operand##_TYPE, q == 0u ? next[2u * i].xy : next[2u * i].zw))
 
 #define ROUNDED(next, i, q, operand) roundOperand(LOADED(next, i, q, operand))
@@ -145,11 +145,13 @@ void main() {
             }
         }
     }
-    [[unroll]] for (uint i = 0u; i < DOWN; ++i) {
+    for (uint i = 0u; i < DOWN; ++i) {
         barrier(); // what was there has been read
-        [[unroll]] for (uint j = 0u; j < ACROSS; ++j) {
-            coopMatStore(matrices[i * ACROSS + j], block, gl_SubgroupID / SUBGROUPS_X * MATRIX_M * (SUM_WIDTH + 1u) + (own.x + j * MATRIX_N) / 4u,
-                         SUM_WIDTH + 1u, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint l = 0u; l < DOWN * ACROSS; ++l) { // they take no index but a constant
+            if (l / ACROSS == i) {
+                coopMatStore(matrices[l], block, gl_SubgroupID / SUBGROUPS_X * MATRIX_M * (SUM_WIDTH + 1u) + (own.x + l % ACROSS * MATRIX_N) / 4u,
+                             SUM_WIDTH + 1u, gl_CooperativeMatrixLayoutRowMajor);
+            }
         }
         barrier();
         for (uint e = gl_LocalInvocationIndex; e < SUM_ROWS * SUM_WIDTH; e += INVOCATIONS) {

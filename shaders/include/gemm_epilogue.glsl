@@ -7,7 +7,7 @@
 //
 // Define EPILOGUE_BINDING, the number of the first of five bindings, and VEC,
 // the number of columns that are handled at once (1 or 4; n is a multiple), and
-// perhaps TEXELS, see stored.glsl.
+// perhaps TEXELS or ONE_BY_ONE, see stored.glsl.
 #include "stored.glsl"
 #include "erf.glsl"
 
@@ -32,17 +32,14 @@ vec4 geluStored(vec4 x, out vec4 d) {
 float geluStored(float x, out float d) { return gelu(x, d); }
 #endif
 
-// store writes v = alpha * product as element i (of VEC columns) in column j.
-void store(uint i, uint j, STORED v) {
+// epilogue is what becomes of v = alpha * product, element i (of VEC columns) in
+// column j; d is GELU's derivative.
+STORED epilogue(uint i, uint j, STORED v, out STORED d) {
     if (BIAS) {
         v += FETCH(bias, j);
     }
     if (GELU) {
-        STORED d;
         v = geluStored(v, d);
-        if (SLOPE) {
-            STORE(slope, i, d)
-        }
     }
     if (FACTOR) {
         v *= FETCH(factor, i);
@@ -53,5 +50,16 @@ void store(uint i, uint j, STORED v) {
     if (ACCUMULATE) {
         v += FETCH_ALSO(c, i);
     }
+    return v;
+}
+
+#ifdef STORE
+void store(uint i, uint j, STORED v) {
+    STORED d;
+    v = epilogue(i, j, v, d);
+    if (SLOPE) {
+        STORE(slope, i, d)
+    }
     STORE(c, i, v)
 }
+#endif

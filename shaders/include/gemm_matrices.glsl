@@ -9,7 +9,7 @@
 // the bare sums of part z go to c as matrix slot + z, for gemm_reduce to add.
 //
 // Define VEC, 4 where both operands' and c's rows are multiples of 4 elements,
-// and perhaps TEXELS, see stored.glsl.
+// and perhaps TEXELS or ONE_BY_ONE, see stored.glsl.
 #include "stored.glsl"
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
@@ -28,6 +28,7 @@ layout(push_constant) uniform Push {
     float alpha;
 };
 
+#ifdef STORE
 // storeProduct stores what a workgroup made of the element (of VEC columns) at a
 // row and a column.
 void storeProduct(uint row, uint col, STORED v) {
@@ -38,3 +39,4 @@ void storeProduct(uint row, uint col, STORED v) {
         store(i / VEC, col / VEC, alpha * v);
     }
 }
+#endif

@@ -4,7 +4,8 @@
 // and written at once and may be of any type in types.glsl; 1 takes any rows of
 // float32. With VEC 4 define TEXELS to read float32 through texel buffers:
 // llvmpipe makes one call of that for all lanes, and of a storage buffer a branch
-// for every lane.
+// for every lane. With VEC 1 define ONE_BY_ONE to read single elements of any type;
+// then there is no STORE, as two elements of 16 bits share a word.
 #ifndef STORED_GLSL
 #define STORED_GLSL
 
@@ -27,6 +28,14 @@
             x##16[i] = narrow(x##_TYPE, v);                                                              \
         }                                                                                                \
     }
+#elif defined(ONE_BY_ONE)
+#define STORED float
+#define BUFFER(ACCESS, BINDING, NAME)                                                                    \
+    TYPED(BINDING, NAME);                                                                                \
+    layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Stored { float NAME[]; };             \
+    layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Narrow { uint NAME##16[]; }
+#define FETCH_ALSO(x, i)                                                                                 \
+    (IS_WIDE(x) ? x[i] : widen(x##_TYPE, uvec2(x##16[(i) / 2u] >> 16u * ((i) % 2u), 0u))[0])
 #else
 #define STORED float
 #define BUFFER(ACCESS, BINDING, NAME) layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Stored { float NAME[]; }

@@ -16,6 +16,7 @@ const (
 	type16BitStorageFeatures         = 1000083000
 	typeSubgroupProperties           = 1000094000
 	typeBfloat16Features             = 1000141000
+	typeMultiprocessorProperties     = 1000154001
 	typeMaintenance3Properties       = 1000168000
 	type8BitStorageFeatures          = 1000177000
 	typeDriverProperties             = 1000196000
@@ -24,6 +25,7 @@ const (
 	typeSubgroupSizeProperties       = 1000225000
 	typeRequiredSubgroupSize         = 1000225001
 	typeSubgroupSizeFeatures         = 1000225002
+	typeComputeUnitProperties        = 1000227000
 	typeMemoryBudgetProperties       = 1000237000
 	typeBufferDeviceAddressFeatures  = 1000257000
 	typeExecutableFeatures           = 1000269000
@@ -81,6 +83,7 @@ type Properties struct {
 	MaxAllocation            uint64 // bytes of one vkAllocateMemory
 	MaxBuffer                uint64 // bytes of one buffer; MaxAllocation where the driver does not say
 	RequiredSubgroup         bool   // compute pipelines may ask for a size from MinSubgroup to MaxSubgroup
+	Units                    uint32 // multiprocessors or compute units; 0 where the driver does not say
 	Matrix2                  Matrix2
 }
 
@@ -142,6 +145,12 @@ func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Propertie
 	if s.has("VK_NV_cooperative_matrix2", 0, 0) {
 		matrix = link[Matrix2](&c, typeMatrix2Properties)
 	}
+	units := new(uint32)
+	if s.has("VK_NV_shader_sm_builtins", 0, 0) {
+		units = &link[struct{ multiprocessors, warps uint32 }](&c, typeMultiprocessorProperties).multiprocessors
+	} else if s.has("VK_AMD_shader_core_properties2", 0, 0) {
+		units = &link[struct{ features, computeUnits uint32 }](&c, typeComputeUnitProperties).computeUnits
+	}
 	in.call("vkGetPhysicalDeviceProperties2", Handle(unsafe.Pointer(device)), uint64(bodyHeader(first)))
 	p := Properties{
 		DeviceUUID: id.deviceUUID, DriverUUID: id.driverUUID,
@@ -149,6 +158,7 @@ func (in Instance) Properties(device vulkan.PhysicalDevice, s Support) Propertie
 		SubgroupSize: subgroup.size, MinSubgroup: size.min, MaxSubgroup: size.max,
 		MaxAllocation: m3.maxAllocation, MaxBuffer: *buffer,
 		RequiredSubgroup: size.stages&uint32(vulkan.ShaderStageComputeBit) != 0,
+		Units:            *units,
 		Matrix2:          *matrix,
 	}
 	if p.MinSubgroup == 0 {

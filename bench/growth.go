@@ -28,6 +28,9 @@ type SizeTime struct {
 	Milliseconds float64 `json:"milliseconds"`
 }
 
+// growthTuning is how long the fastest variants for one size are looked for.
+const growthTuning = 5 * time.Second
+
 // Kinds of growth.
 const (
 	GrowthBatch  = "batch"
@@ -106,7 +109,7 @@ func (g *Growth) measure(ctx context.Context, dev *gpu.Device, list []dino.Confi
 }
 
 func (s *SizeTime) measure(ctx context.Context, dev *gpu.Device, c dino.Config, e Effort) error {
-	t, err := NewTraining(dev, c)
+	t, err := newTraining(dev, c, growthTuning)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,9 @@ class Bench:
         """f by torch.compile, as a form where there is that."""
         if not (self.cuda and hasattr(torch, "compile")):
             return {}
-        torch._dynamo.reset()
+        from torch import _dynamo
+
+        _dynamo.reset()
         return {"compiled": torch.compile(f)}
 
     def passes(self, forms, inputs, dy):
@@ -207,8 +209,12 @@ def main():
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
-    if hasattr(torch, "_functorch") and hasattr(torch._functorch.config, "donated_buffer"):
-        torch._functorch.config.donated_buffer = False  # the same backward is run again and again
+    try:
+        import torch._functorch.config as functorch
+
+        functorch.donated_buffer = False  # the same backward is run again and again
+    except (ImportError, AttributeError):  # an older PyTorch, which does not reuse gradients' memory
+        pass
     bench = Bench(args.device, args.threads)
     device = torch.cuda.get_device_name(args.device) if bench.cuda else "cpu"
     print(json.dumps({"version": torch.__version__, "device": device}), flush=True)

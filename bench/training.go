@@ -35,16 +35,21 @@ type StepTime struct {
 // NewTraining prepares a step on crops of normal random numbers and on the
 // weights that the configuration's seed gives.
 func NewTraining(dev *gpu.Device, c dino.Config) (*Training, error) {
+	return newTraining(dev, c, dino.TuningTime)
+}
+
+// newTraining is NewTraining that looks for the fastest variants for so long.
+func newTraining(dev *gpu.Device, c dino.Config, tuning time.Duration) (*Training, error) {
 	c = c.Precise(dev.Caps())
 	t := &Training{config: c, schedule: dino.NewSchedule(c, longEpoch), store: gpu.NewStore()}
-	if err := t.prepare(dev); err != nil {
+	if err := t.prepare(dev, tuning); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	return t, nil
 }
 
-func (t *Training) prepare(dev *gpu.Device) error {
+func (t *Training) prepare(dev *gpu.Device, tuning time.Duration) error {
 	c := t.config
 	if err := c.Validate(); err != nil {
 		return err
@@ -52,7 +57,7 @@ func (t *Training) prepare(dev *gpu.Device) error {
 	if c.Accumulate != 1 {
 		return errors.New("a step of several micro-batches is not measured")
 	}
-	err := dev.Tune(context.Background(), dino.Recording(c), dino.TuningTime, nil)
+	err := dev.Tune(context.Background(), dino.Recording(c), tuning, nil)
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,7 @@ func (t *Training) prepare(dev *gpu.Device, tuning time.Duration) error {
 // does it.
 func (t *Training) Run(ctx context.Context, n int) ([]StepTime, error) {
 	var list []StepTime
+	first := t.done
 	running, last := -1, time.Now() // slot under way, end of the step before
 	var host [gpu.Slots]time.Duration
 	for i := 0; i <= n; i++ {
@@ -110,10 +111,15 @@ func (t *Training) Run(ctx context.Context, n int) ([]StepTime, error) {
 			}
 			now := time.Now()
 			one := StepTime{Duration: now.Sub(last)}
-			if err := t.report(running, &one); err != nil {
+			report := t.step.Report(running)
+			if report.Status != 0 {
+				return nil, fmt.Errorf("bench: step %d: %w", first+i-1, dino.ErrNonFinite)
+			}
+			one.Loss, one.Host = report.Loss, host[running]+time.Since(now)
+			var err error
+			if one.Span, _, err = t.step.Span(0, running); err != nil { // llvmpipe lets this wait for the next step
 				return nil, err
 			}
-			one.Host = host[running] + time.Since(now)
 			list = append(list, one)
 			last = now
 		}
@@ -129,18 +135,6 @@ func (t *Training) submit(slot int) error {
 	}
 	t.done++
 	return t.step.Submit(0, slot)
-}
-
-// report takes what a step that has ended tells.
-func (t *Training) report(slot int, to *StepTime) error {
-	report := t.step.Report(slot)
-	if report.Status != 0 {
-		return fmt.Errorf("bench: %w", dino.ErrNonFinite)
-	}
-	to.Loss = report.Loss
-	var err error
-	to.Span, _, err = t.step.Span(0, slot)
-	return err
 }
 
 // Close frees what the training holds on the device.

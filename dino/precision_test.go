@@ -73,7 +73,7 @@ func scaled(t *testing.T, precision string, scale float32) (*observed, Config) {
 func TestPrecisionFollows(t *testing.T) {
 	want, _ := scaled(t, FP32, 1)
 	for precision, epsilon := range map[string]float64{FP16: 0x1p-10, BF16: 0x1p-7} {
-		got, _ := scaled(t, precision, 256)
+		got, _ := scaled(t, precision, 32)
 		for i, s := range got.steps {
 			if w := float64(want.steps[i].Loss); math.Abs(float64(s.Loss)-w) > 50./3*epsilon || s.Skipped != 0 {
 				t.Errorf("%s: loss of step %d is %.5f after %d skipped, of float32 %.5f", precision, i+1, s.Loss, s.Skipped, w)

@@ -16,7 +16,7 @@ func TestRecompute(t *testing.T) {
 	for name, set := range map[string]func(c *Config){
 		"vit":        func(c *Config) { c.Depth, c.DropPathRate = 3, 0.3 },
 		"accumulate": func(c *Config) { c.BatchSize, c.Accumulate, c.DropPathRate = 1, 3, 0.3 },
-		"fp16":       func(c *Config) { c.Precision, c.DropPathRate = FP16, 0.3 },
+		"fp16":       func(c *Config) { c.Precision, c.DropPathRate, c.InitStd = FP16, 0.3, 0.3 },
 		"bf16":       func(c *Config) { c.Precision, c.DropPathRate = BF16, 0.3 },
 		"resnet":     func(c *Config) { convNet(c); c.BatchSize, c.Accumulate = 2, 2 },
 		"bottleneck": func(c *Config) { convNet(c); c.Arch = "resnet50" },

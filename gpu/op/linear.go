@@ -58,6 +58,9 @@ func linearBackward(t *Tape, p GEMM, w, dy *gpu.Tensor) {
 	if slope := t.leftFactor(p.C); slope != nil {
 		dv = t.activation("dv", dy.Shape...)
 		multiply(t.G, dv, dy, slope)
+	} else if t.typeOf(dy.Shape) != dy.Type {
+		dv = t.activation("dv", dy.Shape...) // rounded once for two products
+		cast(t.G, dv, dy)
 	}
 	dw, accumulate := t.Grad(w)
 	db, accumulateBias := t.Grad(b)

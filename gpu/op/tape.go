@@ -65,11 +65,15 @@ func (t *Tape) operand(w *gpu.Tensor) *gpu.Tensor {
 
 // activation is a new tensor in the tape's Type.
 func (t *Tape) activation(name string, shape ...int) *gpu.Tensor {
-	typ := t.Type
+	return t.G.New(name, t.typeOf(shape), shape...)
+}
+
+// typeOf is the type of an activation: rows of 16 bits are of multiples of four.
+func (t *Tape) typeOf(shape []int) gpu.Type {
 	if shape[len(shape)-1]%4 != 0 {
-		typ = gpu.F32
+		return gpu.F32
 	}
-	return t.G.New(name, typ, shape...)
+	return t.Type
 }
 
 // Needs reports whether x takes part in the backward.

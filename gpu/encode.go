@@ -18,6 +18,7 @@ func (p *Program) encode(traced bool) error {
 		return err
 	}
 	nodes := p.nodes
+	p.dev.pipelines.prepare(p.dev, nodes)
 	made := make([]*pipeline, len(nodes))
 	buffers, texels := 0, 0
 	for i := range nodes {

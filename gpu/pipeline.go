@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -145,19 +146,47 @@ const subgroupConstant = "SUBGROUP"
 
 // get returns the pipeline of a shader, made on first use.
 func (p *pipelines) get(d *Device, m *module, s Shader) (*pipeline, error) {
-	p.Lock()
-	defer p.Unlock()
 	key := s.String()
-	if made, ok := p.made[key]; ok {
+	p.Lock()
+	made, ok := p.made[key]
+	p.Unlock()
+	if ok {
 		return made, nil
 	}
-	made, err := d.build(p.cache, m, s, 0)
+	made, err := d.build(p.cache, m, s, 0) // others may be made meanwhile
 	if err != nil {
 		return nil, fmt.Errorf("kernel %s: module %s: %w", s.Kernel, s.Module, err)
+	}
+	p.Lock()
+	defer p.Unlock()
+	if other, ok := p.made[key]; ok {
+		made.destroy(d)
+		return other, nil
 	}
 	p.made[key] = made
 	p.unsaved++
 	return made, nil
+}
+
+// prepare makes the nodes' pipelines on all cores. What can't be made is told
+// where it is used.
+func (p *pipelines) prepare(d *Device, nodes []node) {
+	var all sync.WaitGroup
+	free := make(chan struct{}, runtime.NumCPU())
+	seen := map[string]bool{}
+	for _, n := range nodes {
+		key := n.shader.String()
+		if n.kind != dispatchNode || seen[key] {
+			continue
+		}
+		seen[key] = true
+		free <- struct{}{}
+		all.Go(func() {
+			_, _ = p.get(d, n.module, n.shader)
+			<-free
+		})
+	}
+	all.Wait()
 }
 
 // String is the module with its specialization constants, which identify a pipeline.

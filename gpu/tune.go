@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,8 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 	for _, whole := range []bool{false, true} { // whole ones with the best of what is in them
 		var list []*task
 		if list, err = choices.tasks(d.Caps(), record, whole, !whole); err == nil {
+			list = choices.unknown(list)
+			d.prepare(list)
 			err = choices.tune(list, report, over, timed)
 		}
 		if err != nil {
@@ -61,16 +64,33 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 	return ctx.Err()
 }
 
-// tune chooses a variant for every problem that has none. over says when to
-// stop; timed takes the time of an attempt, which it may cut short at a limit.
+// unknown are the tasks that have no choice yet, with the variants to be timed.
+func (c *Choices) unknown(list []*task) []*task {
+	list = slices.DeleteFunc(list, func(t *task) bool { return c.Fastest[t.problem] != "" })
+	for _, t := range list {
+		t.attempts = t.attempts[:min(len(t.attempts), mostAttempts)]
+	}
+	return list
+}
+
+// prepare makes the pipelines of all tasks, faster than one after another.
+func (d *Device) prepare(list []*task) {
+	var nodes []node
+	for _, t := range list {
+		for _, a := range t.attempts {
+			nodes = append(nodes, a.nodes...)
+		}
+	}
+	d.pipelines.prepare(d, nodes)
+}
+
+// tune chooses a variant for every task. over says when to stop; timed takes the
+// time of an attempt, which it may cut short at a limit.
 func (c *Choices) tune(list []*task, report func(Tuned), over func() bool, timed func(attempt, time.Duration) (time.Duration, error)) error {
 	for _, one := range list {
-		if _, known := c.Fastest[one.problem]; known {
-			continue
-		}
 		found := Tuned{Problem: one.problem}
 		var best time.Duration
-		for _, a := range one.attempts[:min(len(one.attempts), mostAttempts)] {
+		for _, a := range one.attempts {
 			if over() {
 				return nil
 			}

@@ -88,6 +88,7 @@ func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
 	for _, whole := range []bool{false, true} {
 		var list []*task
 		if list, err = t.Choices.tasks(d.Caps(), record, whole, true); err == nil {
+			t.together(func() { d.prepare(list) })
 			err = t.check(list, func(a attempt, move float64) ([]output, error) { return newTrial(a).compute(ctx, d, move) })
 		}
 		if err != nil {
@@ -96,6 +97,7 @@ func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
 	}
 	if err == nil {
 		t.Checked = true
+		clear(t.Testing)
 	}
 	t.save()
 	d.choose(t.Choices)
@@ -103,6 +105,19 @@ func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
 		return fmt.Errorf("gpu: self-test: %w", err)
 	}
 	return nil
+}
+
+// together does what tests many variants at once, unless the program ended in the
+// middle of that before: then they are tested one by one.
+func (t *tuning) together(do func()) {
+	const all = "all together"
+	if t.Testing[all] > 0 {
+		return
+	}
+	t.Testing[all]++
+	t.save()
+	do()
+	delete(t.Testing, all)
 }
 
 // check compares the attempts at each task with the last, which is the plainest.

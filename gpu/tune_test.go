@@ -196,28 +196,40 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A variant that takes the whole program down is off from the third start on.
+// A variant that takes the whole program down is off from the third start on; so
+// is one that does so when all pipelines are made, one start later.
 func TestCheckEndsProgram(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x.tuning")
 	list := []*task{someTask("problem", "deadly", "plain")}
-	for start := 1; start <= 3; start++ {
-		tn := &tuning{path: file}
-		tn.load()
-		died := false
-		func() {
-			defer func() { died = recover() != nil }()
-			_ = tn.check(list, func(a attempt, _ float64) ([]output, error) {
-				if a.variant == "deadly" {
-					panic("the end of the program")
-				}
-				return results(1), nil
-			})
-		}()
-		if want := start < 3; died != want {
-			t.Errorf("start %d: died %v, want %v", start, died, want)
+	for name, prepares := range map[string]bool{"in its test": false, "when it is made": true} {
+		file := filepath.Join(t.TempDir(), "x.tuning")
+		last := 3
+		if prepares {
+			last = 4
 		}
-		if _, off := tn.Faulty["deadly"]; off != (start == 3) {
-			t.Errorf("start %d: off %v", start, off)
+		for start := 1; start <= last; start++ {
+			tn := &tuning{path: file}
+			tn.load()
+			died := false
+			func() {
+				defer func() { died = recover() != nil }()
+				tn.together(func() {
+					if prepares {
+						panic("the end of the program")
+					}
+				})
+				_ = tn.check(list, func(a attempt, _ float64) ([]output, error) {
+					if a.variant == "deadly" {
+						panic("the end of the program")
+					}
+					return results(1), nil
+				})
+			}()
+			if want := start < last; died != want {
+				t.Errorf("%s, start %d: died %v, want %v", name, start, died, want)
+			}
+			if _, off := tn.Faulty["deadly"]; off != (start == last) {
+				t.Errorf("%s, start %d: off %v", name, start, off)
+			}
 		}
 	}
 }

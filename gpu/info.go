@@ -192,6 +192,9 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 func (c *candidate) mask(disable Features) Features {
 	f := &c.features
 	set := Features(0)
+	if disable&CoopMatrix != 0 { // what the other extends
+		f.Matrix2 = vk.Matrix2Features{}
+	}
 	for bit, members := range map[Features][]*bool{
 		Float16:             {&f.Float16},
 		BFloat16:            {&f.BFloat16, &f.BFloat16Matrix},

@@ -50,6 +50,9 @@ func TestDeviceMatrixProducts(t *testing.T) {
 		}
 		for _, d := range list {
 			has := d.Features&CoopMatrix != 0
+			if m := d.features.Matrix2; disable != 0 && m != (vk.Matrix2Features{}) {
+				t.Errorf("%s: %+v without what it extends", d.Name, m)
+			}
 			if !has && len(d.Products) > 0 {
 				t.Errorf("%s: %v without the feature", d.Name, d.Products)
 			}

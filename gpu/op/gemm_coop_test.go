@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"dino-vk/gpu"
@@ -101,31 +102,56 @@ func unitCaps() gpu.Caps {
 	return caps
 }
 
+// sharedCaps are those of a GPU whose workgroups share matrices of both types.
+func sharedCaps() gpu.Caps {
+	caps := unitCaps()
+	caps.Features |= gpu.BFloat16 | gpu.CoopMatrix2
+	caps.Products = nil
+	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
+		p := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: operands, Sums: gpu.ComponentF32}
+		caps.Products = append(caps.Products, p)
+		for _, n := range []int{128, 256} {
+			caps.WorkgroupProducts = append(caps.WorkgroupProducts, gpu.WorkgroupProduct{MatrixProduct: p, Invocations: n})
+		}
+	}
+	caps.MaxMatrix = 256
+	return caps
+}
+
 // Which block a GPU makes, and into how many parts it cuts the sums: ViT-S/16's
 // products, and ones that matrix units are not for.
 func TestGemmOnUnits(t *testing.T) {
 	const tokens = 64 * 197
 	for _, c := range []struct {
-		m, n, k    int
-		transA     bool
-		typ        gpu.Type
-		module     string
-		wide, tall uint32
-		groups     gpu.Groups
-		parts      int
+		m, n, k     int
+		transA      bool
+		typ, stored gpu.Type
+		caps        gpu.Caps
+		module      string
+		wide, tall  uint32
+		groups      gpu.Groups
+		parts       int
 	}{
-		{m: tokens, n: 1536, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
-		{m: tokens, n: 384, k: 1536, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{3, 99, 1}, parts: 1},
-		{m: 384, n: 1536, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{12, 3, 1}, parts: 3},
-		{m: 384, n: 384, k: tokens, transA: true, typ: gpu.F16, module: "gemm_coop", wide: 8, tall: 16, groups: gpu.Groups{6, 3, 1}, parts: 7},
-		{m: tokens, n: 96, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 16, tall: 16, groups: gpu.Groups{1, 99, 1}, parts: 1},
-		{m: 128, n: 256, k: 384, typ: gpu.F16, module: "gemm_coop", wide: 4, tall: 4, groups: gpu.Groups{8, 4, 1}, parts: 1},
-		{m: tokens, n: 1536, k: 384, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
-		{m: tokens, n: 1536, k: 384, typ: gpu.BF16, module: "gemm_shared_vec4", wide: 16, tall: 16, groups: gpu.Groups{12, 99, 1}, parts: 1},
-		{m: tokens, n: 1535, k: 384, typ: gpu.F16, module: "gemm_shared", wide: 8, tall: 8, groups: gpu.Groups{24, 197, 1}, parts: 1},
+		{tokens, 1536, 384, false, gpu.F16, gpu.F16, unitCaps(), "gemm_coop", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 384, 1536, false, gpu.F16, gpu.F32, unitCaps(), "gemm_coop", 16, 16, gpu.Groups{3, 99, 1}, 1},
+		{384, 1536, tokens, true, gpu.F16, gpu.F16, unitCaps(), "gemm_coop", 16, 16, gpu.Groups{12, 3, 1}, 3},
+		{384, 384, tokens, true, gpu.F16, gpu.BF16, unitCaps(), "gemm_coop", 8, 16, gpu.Groups{6, 3, 1}, 7},
+		{tokens, 96, 384, false, gpu.F16, gpu.F16, unitCaps(), "gemm_coop", 16, 16, gpu.Groups{1, 99, 1}, 1},
+		{128, 256, 384, false, gpu.F16, gpu.F16, unitCaps(), "gemm_coop", 4, 4, gpu.Groups{8, 4, 1}, 1},
+		{tokens, 1536, 384, false, gpu.F32, gpu.F32, unitCaps(), "gemm_shared_vec4", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 1536, 384, false, gpu.BF16, gpu.BF16, unitCaps(), "gemm_shared_vec4", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 1535, 384, false, gpu.F16, gpu.F32, unitCaps(), "gemm_shared", 8, 8, gpu.Groups{24, 197, 1}, 1},
+
+		{tokens, 1536, 384, false, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop2_bf16", 32, 16, gpu.Groups{6, 99, 1}, 1},
+		{tokens, 384, 1536, false, gpu.F16, gpu.F16, sharedCaps(), "gemm_coop2", 16, 16, gpu.Groups{3, 99, 1}, 1},
+		{384, 1536, tokens, true, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop2_bf16", 32, 16, gpu.Groups{6, 3, 1}, 7},
+		{128, 256, 384, false, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop2_bf16", 8, 8, gpu.Groups{4, 2, 1}, 1},
+		{tokens, 1536, 384, false, gpu.BF16, gpu.F16, sharedCaps(), "gemm_coop_bf16", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 1536, 36, false, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop_bf16", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 1536, 384, false, gpu.F32, gpu.F32, sharedCaps(), "gemm_shared_vec4", 16, 16, gpu.Groups{12, 99, 1}, 1},
 	} {
-		g, s := gpu.NewGraph(unitCaps()), gpu.NewStore()
-		p := GEMM{A: s.New("a", gpu.F32, c.m, c.k), B: s.New("b", gpu.F32, c.k, c.n), C: s.New("c", gpu.F32, c.m, c.n), TransA: c.transA, Type: c.typ}
+		g, s := gpu.NewGraph(c.caps), gpu.NewStore()
+		p := GEMM{A: s.New("a", c.stored, c.m, c.k), B: s.New("b", c.stored, c.k, c.n), C: s.New("c", gpu.F32, c.m, c.n), TransA: c.transA, Type: c.typ}
 		if c.transA {
 			p.A = p.A.Reshape(c.k, c.m)
 		}
@@ -134,8 +160,36 @@ func TestGemmOnUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		sh, groups := p.shader(g, size)
-		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || size.parts(g.Caps(), sh, groups) != c.parts || g.Err() != nil {
-			t.Errorf("%dx%dx%d: %s %v in workgroups %v, %d parts, %v", c.m, c.n, c.k, sh.Module, sh.Spec, groups, size.parts(g.Caps(), sh, groups), g.Err())
+		parts := size.parts(g.Caps(), sh, groups)
+		if sh.Module != c.module || sh.Spec["TILES_X"] != c.wide || sh.Spec["TILES_Y"] != c.tall || groups != c.groups || parts != c.parts || g.Err() != nil {
+			t.Errorf("%dx%dx%d in %v: %s %v in workgroups %v, %d parts, %v", c.m, c.n, c.k, c.typ, sh.Module, sh.Spec, groups, parts, g.Err())
+		}
+	}
+}
+
+// The self-test runs every size of block on matrix units, with a whole sum and what
+// follows it, and with parts of one.
+func TestSamplesOnUnits(t *testing.T) {
+	caps := sharedCaps()
+	caps.MaxPush = 256
+	tasks, err := gpu.Tasks(caps, func(caps gpu.Caps) ([]*gpu.Graph, error) {
+		g := gpu.NewGraph(caps)
+		Samples(g)
+		return []*gpu.Graph{g}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gelu, tested := map[string]bool{}, map[string]bool{}
+	for _, task := range tasks {
+		for _, v := range task.Variants {
+			tested[v] = true
+			gelu[v] = gelu[v] || strings.Contains(task.Problem, "gelu")
+		}
+	}
+	for i := range gemmKernel.Variants {
+		if v := &gemmKernel.Variants[i]; onUnits(*v) && (!gelu[v.Name()] || !tested[v.Name()]) {
+			t.Errorf("%s is not tested: %v, with GELU: %v", v.Name(), tested[v.Name()], gelu[v.Name()])
 		}
 	}
 }

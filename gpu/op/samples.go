@@ -55,11 +55,13 @@ func (s samples) products() {
 		x, w, b := linear(rows, in, out)
 		s.differentiate(LinearGELU(s.tape, x, w, b))
 	}
-	x, w, b := linear(512, 4096, 512) // enough blocks of every size on matrix units
+	x, w, b := linear(504, 4096, 1000) // enough blocks of every size on matrix units
 	if s.tape.Type == gpu.F32 {
 		x, w, b = linear(2048, 64, 2048) // and on others
 		residual(67, 36, 60)
 		gelu(33, 31, 29)
+	} else {
+		gelu(2040, 64, 4088) // the same in one part, followed by all that can follow
 	}
 	s.differentiate(Linear(s.tape, x, w, b))
 	gelu(4100, 64, 68) // the weight's gradient is summed in parts

@@ -93,7 +93,7 @@ void main() {
     tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
 
     SUMS sums = SUMS(0.0);
-    if (!TAIL && at.y + ROWS <= m && at.x + COLUMNS <= n) {
+    if ((!TAIL || (end - begin) % STEPS == 0u) && at.y + ROWS <= m && at.x + COLUMNS <= n) {
         tensorLayoutNV<2> insideA = createTensorLayoutNV(2), insideB = createTensorLayoutNV(2);
         insideA = setTensorLayoutDimensionNV(insideA, TRANS_A ? k : m, TRANS_A ? m : k);
         insideB = setTensorLayoutDimensionNV(insideB, TRANS_B ? n : k, TRANS_B ? k : n);

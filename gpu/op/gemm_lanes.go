@@ -19,7 +19,7 @@ const (
 
 // laneSteps are how many summands a subgroup may add, the best first; k is a
 // multiple of the last.
-var laneSteps = []int{48, 32, laneLeast}
+var laneSteps = []int{32, laneLeast}
 
 // lanesGEMM is for operands that are not both transposed.
 var lanesGEMM = gpu.Variant{

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"dino-vk/dino"
 	"dino-vk/gpu"
@@ -210,9 +213,9 @@ func allShaders(caps gpu.Caps) ([]use, error) {
 	return list, nil
 }
 
-// InspectShaders compiles all shaders, in all specializations that recipes use,
-// and tells done, if not nil, of each. The error may be gpu.ErrNoStatistics.
-func InspectShaders(ctx context.Context, dev *gpu.Device, done func(CompiledShader)) ([]CompiledShader, error) {
+// InspectShaders compiles all shaders, in all specializations that recipes use.
+// The error may be gpu.ErrNoStatistics.
+func InspectShaders(ctx context.Context, dev *gpu.Device) ([]CompiledShader, error) {
 	if _, err := dev.Inspect(gpu.Shader{Kernel: "add", Module: "add"}); errors.Is(err, gpu.ErrNoStatistics) {
 		return nil, fmt.Errorf("bench: %w", err) // before everything is recorded
 	}
@@ -220,26 +223,31 @@ func InspectShaders(ctx context.Context, dev *gpu.Device, done func(CompiledShad
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	var all []CompiledShader
-	for _, u := range list {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		made, err := dev.Inspect(u.shader)
-		if err != nil {
-			return nil, fmt.Errorf("bench: %w", err)
-		}
-		c := CompiledShader{
-			Kernel: u.shader.Kernel, Shader: u.shader.String(), Use: u.what, SubgroupSize: made.SubgroupSize,
-			Spills: made.Spills(), ScratchBytes: made.ScratchBytes(), SharedBytes: made.SharedBytes(), CodeBytes: made.CodeBytes(),
-		}
-		c.Vector, c.Scalar = made.Registers()
-		all = append(all, c)
-		if done != nil {
-			done(c)
-		}
+	all, errs := make([]CompiledShader, len(list)), make([]error, len(list))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				all[i], errs[i] = list[i].compile(dev)
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
 	}
 	return all, nil
+}
+
+func (u use) compile(dev *gpu.Device) (CompiledShader, error) {
+	made, err := dev.Inspect(u.shader)
+	c := CompiledShader{
+		Kernel: u.shader.Kernel, Shader: u.shader.String(), Use: u.what, SubgroupSize: made.SubgroupSize,
+		Spills: made.Spills(), ScratchBytes: made.ScratchBytes(), SharedBytes: made.SharedBytes(), CodeBytes: made.CodeBytes(),
+	}
+	c.Vector, c.Scalar = made.Registers()
+	return c, err
 }
 
 // ErrSpills says that the compiler had too few registers for a shader that

@@ -259,7 +259,10 @@ func (b *benchRun) shaders() error {
 	}
 	b.say("shaders:")
 	var err error
-	b.result.Shaders, err = bench.InspectShaders(b.Context.Context, b.dev, func(s bench.CompiledShader) { b.say("%s", s.Line()) })
+	b.result.Shaders, err = bench.InspectShaders(b.Context.Context, b.dev)
+	for _, s := range b.result.Shaders {
+		b.say("%s", s.Line())
+	}
 	if errors.Is(err, gpu.ErrNoStatistics) && len(b.parts) > 1 {
 		b.say("%v", err)
 		return nil

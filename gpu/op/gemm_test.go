@@ -183,6 +183,12 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 	if c.typ.Narrow() { // matrix units may truncate where they add to a sum, eight steps at a time or more
 		units += float64(c.k) / 8
 	}
+	// What is rounded to 16 bits has a GELU of its own: 1.6e-5 and the device's
+	// exp2, 3 + 2|x| units of x below 46 here.
+	own, ownSlope := 8.0, 0.0 // of the value, and of the slope where that is near 0
+	if c.out.Narrow() {
+		own, ownSlope = 1.6e-5/gputest.Epsilon+3+2*46, 0.5
+	}
 	alpha := float64(c.alpha)
 	if alpha == 0 {
 		alpha = 1
@@ -195,8 +201,8 @@ func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 		}
 		if c.gelu {
 			v, wantSlope[i] = ref.GELU(v)
-			slopeTerms[i] = e + 8/units*math.Abs(wantSlope[i])
-			e = 1.13*e + 8/units*math.Abs(v)
+			slopeTerms[i] = e + own/units*(math.Abs(wantSlope[i])+ownSlope)
+			e = 1.13*e + own/units*math.Abs(v)
 		}
 		if c.factor {
 			v *= float64(factor[i])
@@ -271,6 +277,36 @@ func TestGELU(t *testing.T) {
 		v := float64(x[i])
 		return gputest.Epsilon * (4 + v*v/2) * (ref.NormalCDF(v) + math.Abs(v)*math.Exp(-v*v/2))
 	})
+}
+
+// The GELU of what is rounded to 16 bits, from where float16 has it as 0 on: its
+// error of 1.6e-5 and exp2's, 3 + 2|x| units of x = 0.72 v^2, and the rounding.
+func TestGELURounded(t *testing.T) {
+	const n = 4004
+	x := make([]float32, n)
+	want, wantSlope := make([]float64, n), make([]float64, n)
+	for i := range x {
+		x[i] = float32(i-n/2) / 320 // -6.25 to 6.25
+		want[i], wantSlope[i] = ref.GELU(float64(x[i]))
+	}
+	for name, typ := range narrowTypes {
+		t.Run(name, func(t *testing.T) {
+			k := gputest.New(t)
+			y, slope := k.Output("y", typ, n/4, 4), k.Output("slope", typ, n/4, 4)
+			unit := k.Input("unit", []float32{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, 4, 4)
+			Gemm(k.Graph, GEMM{A: k.Input("x", x, n/4, 4), B: unit, C: y, GELU: true, Slope: slope})
+			k.Run()
+			own := func(i int) float64 {
+				v := float64(x[i])
+				return 2e-5 + gputest.Epsilon*(8+2*0.72*v*v)
+			}
+			k.Near(y, want, stored(typ, func(i int, want float64) float64 { return own(i) * math.Abs(want) }))
+			k.Near(slope, wantSlope, stored(typ, func(i int, _ float64) float64 {
+				v := float64(x[i])
+				return own(i) * (ref.NormalCDF(v) + math.Abs(v)*math.Exp(-v*v/2))
+			}))
+		})
+	}
 }
 
 // What a GPU gets: large blocks where there are enough of them, and the variants

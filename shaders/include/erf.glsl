@@ -56,4 +56,21 @@ float gelu(float x, out float slope) {
     return x * phi;
 }
 
+// geluRounded is gelu for results that are rounded to 16 bits: by the device's own
+// exp2, and erfc's polynomial of degree 4 for t = 1 / (1 + 0.35 z), which has a
+// relative error of 1.6e-5 on 0 <= z <= 5, a thirtieth of float16's rounding.
+float geluRounded(float x, out float slope) {
+    const float bell = exp2(-0.72134752 * x * x);
+    const float t = 1.0 / fma(0.35 * 0.707106781, abs(x), 1.0);
+    float p = 0.5415085;
+    p = fma(p, t, -0.31736563);
+    p = fma(p, t, 0.4394464);
+    p = fma(p, t, 0.13248727);
+    p = fma(p, t, 0.20393914);
+    const float tail = 0.5 * bell * p * t;
+    const float phi = x < 0.0 ? tail : 1.0 - tail;
+    slope = fma(x * 0.398942280, bell, phi);
+    return x * phi;
+}
+
 #endif

@@ -26,7 +26,17 @@ layout(constant_id = 5) const bool ACCUMULATE = false;
 
 #if VEC == 4
 vec4 geluStored(vec4 x, out vec4 d) {
-    return vec4(gelu(x.x, d.x), gelu(x.y, d.y), gelu(x.z, d.z), gelu(x.w, d.w));
+    if (IS_WIDE(c)) {
+        return vec4(gelu(x.x, d.x), gelu(x.y, d.y), gelu(x.z, d.z), gelu(x.w, d.w));
+    }
+    return vec4(geluRounded(x.x, d.x), geluRounded(x.y, d.y), geluRounded(x.z, d.z), geluRounded(x.w, d.w));
+}
+#elif defined(ONE_BY_ONE)
+float geluStored(float x, out float d) {
+    if (IS_WIDE(c)) {
+        return gelu(x, d);
+    }
+    return geluRounded(x, d);
 }
 #else
 float geluStored(float x, out float d) { return gelu(x, d); }

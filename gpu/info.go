@@ -124,6 +124,9 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 	limits := &props.Limits
 
 	c := candidate{physical: p, support: vk.Support{Version: min(props.ApiVersion, in.version), Extensions: in.api.DeviceExtensions(p)}}
+	if in.layer != 0 {
+		c.support = c.support.Under(in.layer)
+	}
 	c.Name = vulkan.ToString(props.DeviceName[:])
 	c.Kind = kindOf(props.DeviceType)
 	c.API = versionString(props.ApiVersion)

@@ -20,6 +20,7 @@ const installDriver = "install the GPU's Vulkan driver, or Mesa's CPU driver (on
 type instance struct {
 	handle    vulkan.Instance
 	version   uint32 // of Vulkan, that was asked for
+	layer     uint32 // version of Vulkan that the validation layer was written for; 0 without
 	api       vk.Instance
 	messenger *vk.Messenger // nil without validation
 }
@@ -43,7 +44,7 @@ func openInstance(validate bool) (*instance, error) {
 	defer info.Free()
 	in := &instance{version: version}
 	if validate {
-		if vk.Layers()[vk.ValidationLayer] == 0 {
+		if in.layer = vk.Layers()[vk.ValidationLayer]; in.layer == 0 {
 			return nil, fmt.Errorf("gpu: validation was asked for but %s is not installed (on Debian and Ubuntu: apt install vulkan-validationlayers)", vk.ValidationLayer)
 		}
 		in.messenger = vk.NewMessenger()

@@ -26,7 +26,6 @@ func openValidated(t *testing.T, o Options) *Device {
 		skip("no validation layer (on Debian and Ubuntu: apt install vulkan-validationlayers)")
 	}
 	o.Validate = true
-	o.Disable |= ^TransferQueue // a layer older than the driver takes its newest features for mistakes
 	d, err := Open(o)
 	if err != nil {
 		skip(err)

@@ -111,7 +111,7 @@ func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 		caps.SubgroupSize = dev.Caps().SubgroupSize
 		caps.Features |= gpu.SharedMemory
 	case "shared memory":
-		caps.Features |= gpu.SharedMemory
+		caps.Features = caps.Features&^gpu.CoopMatrix | gpu.SharedMemory
 	}
 	return caps
 }

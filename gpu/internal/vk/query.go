@@ -1,6 +1,7 @@
 package vk
 
 import (
+	"maps"
 	"unsafe"
 
 	vulkan "github.com/vulkan-go/vulkan"
@@ -99,6 +100,25 @@ type Matrix2 struct {
 type Support struct {
 	Version    uint32
 	Extensions map[string]bool
+}
+
+// newest are the extensions that layers of the last years may not know, with the
+// version of Vulkan's headers that brought them.
+var newest = map[string]uint32{
+	"VK_KHR_cooperative_matrix": vulkan.MakeVersion(1, 3, 255),
+	"VK_NV_cooperative_matrix2": vulkan.MakeVersion(1, 3, 300),
+	"VK_KHR_shader_bfloat16":    vulkan.MakeVersion(1, 4, 311),
+}
+
+// Under leaves out what a layer written for that version would take for mistakes.
+func (s Support) Under(layer uint32) Support {
+	known := maps.Clone(s.Extensions)
+	for name, since := range newest {
+		if layer < since {
+			delete(known, name)
+		}
+	}
+	return Support{s.Version, known}
 }
 
 // has reports an extension, or the core version that took it in.

@@ -111,6 +111,9 @@ func MeasureCopies(ctx context.Context, dev *gpu.Device, p Peaks, e Effort) ([]G
 // measureCopies does it with a layer norm of so many bytes.
 func measureCopies(ctx context.Context, dev *gpu.Device, s sizes, bytes int, p Peaks, e Effort) ([]Goal, error) {
 	var list []Goal
+	add := func(name string, rate float64) { // in bytes a second, over the best copy's and the copying shader's
+		list = append(list, Goal{name, rate / 1e9 / p.GBs}, Goal{name + "-shader", rate / 1e9 / p.CopyShader})
+	}
 	for _, one := range []struct {
 		name string
 		operation
@@ -128,12 +131,11 @@ func measureCopies(ctx context.Context, dev *gpu.Device, s sizes, bytes int, p P
 			seconds += k.Milliseconds.Median / 1e3
 			for _, part := range k.Parts {
 				if part.Kernel == "dinoloss_rows" { // reads all logits once
-					rate := traffic((s.crops+2*s.BatchSize)*s.OutDim, s.OutDim).bytes / (part.Milliseconds / 1e3)
-					list = append(list, Goal{"softmax-copy", rate / 1e9 / p.GBs})
+					add("softmax-copy", traffic((s.crops+2*s.BatchSize)*s.OutDim, s.OutDim).bytes/(part.Milliseconds/1e3))
 				}
 			}
 		}
-		list = append(list, Goal{one.name, moved / seconds / 1e9 / p.GBs})
+		add(one.name, moved/seconds)
 	}
 	return list, nil
 }

@@ -53,9 +53,15 @@ func NewResult(info gpu.Info) *Result {
 	}}
 }
 
-// Slug is the device's name as the name of a file.
+// Slug is the device with its driver's version as the name of a file; a device
+// that is a processor is named after its driver.
 func (r *Result) Slug() string {
-	words := strings.FieldsFunc(strings.ToLower(r.Device.Name), func(c rune) bool {
+	name := r.Device.Name
+	if r.Device.Kind == gpu.CPU.String() {
+		name = r.Device.Driver
+	}
+	version, _, _ := strings.Cut(r.Device.DriverVersion, " (")
+	words := strings.FieldsFunc(strings.ToLower(name+" "+version), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9')
 	})
 	return strings.Join(words, "-")

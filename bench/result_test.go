@@ -40,7 +40,7 @@ func TestResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(dir, "llvmpipe-llvm-15-0-6-256-bits.md"); path != want {
+	if want := filepath.Join(dir, "llvmpipe-mesa-22-3-6.md"); path != want {
 		t.Errorf("written to %s, want %s", path, want)
 	}
 	file := strings.TrimSuffix(path, ".md") + ".json"

@@ -298,7 +298,7 @@ func TestGELURounded(t *testing.T) {
 			k.Run()
 			own := func(i int) float64 {
 				v := float64(x[i])
-				return 2e-5 + gputest.Epsilon*(8+2*0.72*v*v)
+				return 1.6e-5 + gputest.Epsilon*(8+2*0.72*v*v)
 			}
 			k.Near(y, want, stored(typ, func(i int, want float64) float64 { return own(i) * math.Abs(want) }))
 			k.Near(slope, wantSlope, stored(typ, func(i int, _ float64) float64 {

@@ -62,19 +62,26 @@ func kernelBatch(c dino.Config, p Peaks, limit time.Duration) dino.Config {
 // bits are timed in them, too, where the device trains so by itself. done, if
 // not nil, is told of each operation as it is measured.
 func MeasureKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, done func(Kernel)) ([]Kernel, error) {
-	c := kernelBatch(r.Config, p, limit)
-	var all []Kernel
+	measure := func(o operation, typ gpu.Type) ([]Kernel, error) { return o.measure(ctx, dev, typ, e) }
+	return eachOperation(dev, r, kernelBatch(r.Config, p, limit), measure, func(k *Kernel) *Kernel { return k }, done)
+}
+
+// eachOperation measures every operation of a recipe of these settings in every
+// type of its own, and enters recipe and batch in the kernel of each result.
+func eachOperation[T any](dev *gpu.Device, r Recipe, c dino.Config, measure func(operation, gpu.Type) ([]T, error), kernel func(*T) *Kernel, done func(T)) ([]T, error) {
+	var all []T
 	for _, o := range operations(c) {
 		for _, typ := range o.types(c, dev.Caps()) {
-			list, err := o.measure(ctx, dev, typ, e)
+			list, err := measure(o, typ)
 			if err != nil {
 				return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
 			}
-			for _, k := range list {
+			for _, one := range list {
+				k := kernel(&one)
 				k.Recipe, k.Batch = r.Name, c.BatchSize
-				all = append(all, k)
+				all = append(all, one)
 				if done != nil {
-					done(k)
+					done(one)
 				}
 			}
 		}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -68,24 +67,8 @@ func (p passes) take(i int) *gpu.Choices {
 // kernels that fits, at a batch as MeasureKernels has it. done, if not nil, is
 // told of each.
 func MeasureVariants(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, done func(Variant)) ([]Variant, error) {
-	c := kernelBatch(r.Config, p, limit)
-	var all []Variant
-	for _, o := range operations(c) {
-		for _, typ := range o.types(c, dev.Caps()) {
-			list, err := o.variants(ctx, dev, typ, e)
-			if err != nil {
-				return nil, fmt.Errorf("bench: %s, %s: %w", r.Name, o.name, err)
-			}
-			for _, v := range list {
-				v.Recipe, v.Batch = r.Name, c.BatchSize
-				all = append(all, v)
-				if done != nil {
-					done(v)
-				}
-			}
-		}
-	}
-	return all, nil
+	measure := func(o operation, typ gpu.Type) ([]Variant, error) { return o.variants(ctx, dev, typ, e) }
+	return eachOperation(dev, r, kernelBatch(r.Config, p, limit), measure, func(v *Variant) *Kernel { return &v.Kernel }, done)
 }
 
 func (o operation) variants(ctx context.Context, dev *gpu.Device, typ gpu.Type, e Effort) ([]Variant, error) {

@@ -268,7 +268,7 @@ func (b *benchRun) shaders() error {
 		return nil
 	}
 	if err == nil {
-		b.say("shaders: %s", bench.SumUpShaders(b.result.Shaders))
+		b.say("%s", bench.SumUpShaders(b.result.Shaders))
 	}
 	return err
 }

@@ -34,11 +34,12 @@ func sizesOf(c dino.Config) sizes {
 		s.dim = r.Features()
 		return s
 	}
-	s.runs = []op.Run{{Sequences: 2 * c.BatchSize, Length: c.ViT().Tokens(c.ImageSize, c.ImageSize)}}
-	s.dim, s.depth, s.heads = c.Backbone()
+	v := c.ViT()
+	s.runs = []op.Run{{Sequences: 2 * c.BatchSize, Length: v.Tokens(c.ImageSize, c.ImageSize)}}
+	s.dim, s.depth, s.heads = v.Dim, v.Depth, v.Heads
 	if c.LocalCropsNumber > 0 {
 		s.runs = append(s.runs, op.Run{
-			Sequences: c.LocalCropsNumber * c.BatchSize, Length: c.ViT().Tokens(c.LocalSize, c.LocalSize),
+			Sequences: c.LocalCropsNumber * c.BatchSize, Length: v.Tokens(c.LocalSize, c.LocalSize),
 		})
 	}
 	s.tokens = op.Tokens(s.runs)

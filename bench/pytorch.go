@@ -188,14 +188,13 @@ func (t *Training) write(w io.Writer) error {
 	if t.locals != nil {
 		entries = append(entries, safetensors.Values("crops.local", []int{c.LocalCropsNumber, c.BatchSize, 3, c.LocalSize, c.LocalSize}, t.locals))
 	}
-	_, depth, heads := c.Backbone()
 	var network any // null for a Vision Transformer
 	if r, ok := c.ResNet(); ok {
 		network = r
 	}
 	metadata := map[string]string{}
 	for name, value := range map[string]any{
-		"patch_size": c.PatchSize, "depth": depth, "heads": heads, "layer_norm_eps": vit.Eps,
+		"patch_size": c.PatchSize, "depth": c.ViT().Depth, "heads": c.ViT().Heads, "layer_norm_eps": vit.Eps,
 		"resnet": network, "use_bn_in_head": c.UseBNInHead, "head_layers": c.HeadLayers, "norm_last_layer": c.NormLastLayer,
 		"lr": c.PeakLR(), "weight_decay": c.WeightDecay, "clip_grad": c.ClipGrad, "momentum": c.MomentumTeacher,
 		"teacher_temp": c.TeacherTemp, "student_temp": c.StudentTemp, "center_momentum": c.CenterMomentum,

@@ -56,19 +56,15 @@ func (c Config) ResNet() (r resnet.Config, ok bool) {
 	return resnet.Config{Bottleneck: a.Bottleneck, Layers: a.Layers, Width: c.Width, Stem: resnet.Stem(c.Stem)}, true
 }
 
-// ViT is the shape of the backbone where Arch names a Vision Transformer.
+// ViT is the shape of the backbone where Arch names a Vision Transformer: width,
+// depth and heads are those of Arch unless Dim, Depth or Heads say otherwise.
 func (c Config) ViT() vit.Config {
-	dim, depth, heads := c.Backbone()
-	return vit.Config{
-		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Dim: dim, Depth: depth, Heads: heads, InitStd: c.InitStd, DropPath: c.DropPathRate,
-	}
-}
-
-// Backbone returns a Vision Transformer's width, depth and heads: those of Arch
-// unless Dim, Depth or Heads say otherwise.
-func (c *Config) Backbone() (dim, depth, heads int) {
+	var a Arch
 	if i := slices.IndexFunc(Archs, func(a Arch) bool { return a.Name == c.Arch }); i >= 0 {
-		dim, depth, heads = Archs[i].Dim, Archs[i].Depth, Archs[i].Heads
+		a = Archs[i]
 	}
-	return cmp.Or(c.Dim, dim), cmp.Or(c.Depth, depth), cmp.Or(c.Heads, heads)
+	return vit.Config{
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, InitStd: c.InitStd, DropPath: c.DropPathRate,
+		Dim: cmp.Or(c.Dim, a.Dim), Depth: cmp.Or(c.Depth, a.Depth), Heads: cmp.Or(c.Heads, a.Heads),
+	}
 }

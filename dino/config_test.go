@@ -28,8 +28,8 @@ func TestDefaults(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
-	if dim, depth, heads := c.Backbone(); dim != 384 || depth != 12 || heads != 6 {
-		t.Error(dim, depth, heads)
+	if v := c.ViT(); v.Dim != 384 || v.Depth != 12 || v.Heads != 6 {
+		t.Errorf("%+v", v)
 	}
 	if c.Crops() != 10 || c.Pairs() != 18 || c.PeakLR() != 0.0005*64/256 {
 		t.Error(c.Crops(), c.Pairs(), c.PeakLR())

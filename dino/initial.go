@@ -37,8 +37,8 @@ func openInitial(c Config, net Network) (*initial, error) {
 		err = n.Check(backbonePrefix, resizable(net.Backbone.Params(), n))
 	}
 	from, unknown := ConfigOf(f, "teacher", 0)
-	if err == nil && unknown == nil && from.heads() != c.heads() { // no shape tells
-		err = fmt.Errorf("%s: the number of attention heads is %d, the model's is %d", f.Path, from.heads(), c.heads())
+	if err == nil && unknown == nil && from.ViT().Heads != c.ViT().Heads { // no shape tells
+		err = fmt.Errorf("%s: the number of attention heads is %d, the model's is %d", f.Path, from.ViT().Heads, c.ViT().Heads)
 	}
 	if err != nil {
 		hint := ""
@@ -84,18 +84,13 @@ func (in *initial) String() string {
 	return "the backbone of " + in.file.Path + ", and a new head"
 }
 
-func (c Config) heads() int {
-	_, _, heads := c.Backbone()
-	return heads
-}
-
 // backboneFlags are the settings that the backbone's shape follows from.
 func (c Config) backboneFlags() string {
 	if _, ok := c.ResNet(); ok {
 		return fmt.Sprintf("--arch %s --width %d --stem %s", c.Arch, c.Width, c.Stem)
 	}
-	dim, depth, heads := c.Backbone()
-	return fmt.Sprintf("a ViT with --dim %d --depth %d --heads %d --patch-size %d --image-size %d", dim, depth, heads, c.PatchSize, c.ImageSize)
+	v := c.ViT()
+	return fmt.Sprintf("a ViT with --dim %d --depth %d --heads %d --patch-size %d --image-size %d", v.Dim, v.Depth, v.Heads, v.PatchSize, v.ImageSize)
 }
 
 // values are the first values of p: the file's, or for a head that it lacks

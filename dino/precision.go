@@ -57,12 +57,12 @@ func (c Config) onlyFP32() error {
 	if c.UseBNInHead {
 		return fmt.Errorf("--use-bn-in-head computes in %s alone", FP32)
 	}
-	dim, _, heads := c.Backbone()
+	v := c.ViT()
 	for _, w := range []struct {
 		name  string
 		width int
 	}{
-		{"--dim over --heads", dim / max(heads, 1)}, {"--head-hidden-dim", c.HeadHiddenDim},
+		{"--dim over --heads", v.Dim / max(v.Heads, 1)}, {"--head-hidden-dim", c.HeadHiddenDim},
 		{"--head-bottleneck-dim", c.HeadBottleneckDim}, {"--out-dim", c.OutDim},
 	} {
 		if w.width%4 != 0 {

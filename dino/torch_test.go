@@ -48,9 +48,9 @@ func openOfficial(t *testing.T, c Config, epochSteps int) official {
 		}
 		t.Skip(text)
 	}
-	dim, depth, heads := c.Backbone()
+	v := c.ViT()
 	text, err := json.Marshal(map[string]any{
-		"arch": c.Arch, "image_size": c.ImageSize, "local_size": c.LocalSize, "patch_size": c.PatchSize, "dim": dim, "depth": depth, "heads": heads,
+		"arch": c.Arch, "image_size": c.ImageSize, "local_size": c.LocalSize, "patch_size": c.PatchSize, "dim": v.Dim, "depth": v.Depth, "heads": v.Heads,
 		"head_layers": c.HeadLayers, "head_hidden": c.HeadHiddenDim, "head_bottleneck": c.HeadBottleneckDim, "epoch_steps": epochSteps,
 	})
 	if err != nil {

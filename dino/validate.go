@@ -107,7 +107,7 @@ func (v *validator) vit() {
 	for _, name := range []string{"dim", "depth", "heads"} {
 		v.atLeast(name, 0)
 	}
-	dim, _, heads := c.Backbone()
+	dim, heads := c.ViT().Dim, c.ViT().Heads
 	if dim > 0 && heads > 0 && dim%heads != 0 {
 		name := "heads"
 		if c.Heads == 0 {

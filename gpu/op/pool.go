@@ -32,36 +32,30 @@ func MaxPool(t *Tape, x *gpu.Tensor, size, stride, pad int) *gpu.Tensor {
 	n, h, w, c := x.Dim(0), x.Dim(1), x.Dim(2), x.Dim(3)
 	outH, outW := (h+2*pad-size)/stride+1, (w+2*pad-size)/stride+1
 	y := g.New("maxpool", gpu.F32, n, outH, outW, c)
-	vec := 4 // channels of an invocation, whose numbers share a word
-	if g.Pick(maxPoolFwd, imageProblem{quads: c%4 == 0}).Module == "maxpool_fwd" {
-		vec = 1
-	}
+	words := ceilDiv(outH*outW*c, 4) // of an image: of four elements each
 	var taken *gpu.Tensor
 	if t.Needs(x) {
-		taken = g.New("taken", gpu.U32, n, outH, outW, c/vec)
+		taken = g.New("taken", gpu.U32, n, words)
 	}
-	runs := cuts(g, n, h*w*c, outH*outW*c, outH*outW*c/vec)
+	runs := cuts(g, n, h*w*c, outH*outW*c, words)
 	window := fmt.Sprintf(" windows of %d, stride %d, padding %d", size, stride, pad)
+	shader := func(k *gpu.Kernel, read *gpu.Tensor) gpu.Shader {
+		return g.Pick(k, imageProblem{c%4 == 0, []*gpu.Tensor{read}, window}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
+	}
 	type push struct{ Count, H, W, Channels, OutH, OutW, Pad uint32 }
 	pushOf := func(s span) push {
 		return push{uint32(s.n), uint32(h), uint32(w), uint32(c), uint32(outH), uint32(outW), uint32(pad)}
 	}
 	for _, s := range runs {
-		sh := g.Pick(maxPoolFwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(x)}, window}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
-		if taken != nil {
-			sh = sh.With("KEEP", 1)
-		}
-		g.Dispatch(sh, grid(g, s.n*outH*outW*c/vec, 64), pushOf(s), s.of(x), s.of(y), s.of(taken))
+		sh := shader(maxPoolFwd, s.of(x)).With("KEEP", bit(taken != nil))
+		g.Dispatch(sh, grid(g, s.n*words, 64), pushOf(s), s.of(x), s.of(y), s.of(taken))
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
 		dx, accumulate := t.Grad(x)
 		dy = dy.Reshape(y.Shape...)
 		for _, s := range runs {
-			sh := g.Pick(maxPoolBwd, imageProblem{vec == 4, []*gpu.Tensor{s.of(dy)}, window}).With("SIZE", uint32(size)).With("STRIDE", uint32(stride))
-			if accumulate {
-				sh = sh.With("ACCUMULATE", 1)
-			}
-			g.Dispatch(sh, grid(g, s.n*h*w*c/vec, 64), pushOf(s), s.of(dy), s.of(taken), s.of(dx))
+			sh := shader(maxPoolBwd, s.of(dy)).With("ACCUMULATE", bit(accumulate))
+			g.Dispatch(sh, grid(g, s.n*ceilDiv(h*w*c, 4), 64), pushOf(s), s.of(dy), s.of(taken), s.of(dx))
 		}
 	}, x)
 	return y

@@ -19,7 +19,6 @@ var choosy = []*gpu.Kernel{
 // untested are modules, by kernel, that no other can take the place of, and those
 // that do nothing without a step's parameters, which only processors have.
 var untested = []string{
-	"maxpool_fwd maxpool_fwd", "maxpool_bwd maxpool_bwd",
 	"dinoloss_rows dinoloss_rows_texel", "dinoloss_rows dinoloss_rows", "dinoloss dinoloss_texel", "dinoloss dinoloss",
 	"optim_adamw optim_adamw_texel", "optim_adamw optim_adamw",
 }

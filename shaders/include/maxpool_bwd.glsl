@@ -4,8 +4,8 @@
 // in the order of the windows. dx (N, H, W, C), dy (N, outH, outW, C), f32;
 // taken: see maxpool_fwd.glsl.
 //
-// Define VEC and perhaps TEXELS, see stored.glsl. An invocation does VEC
-// channels of a pixel.
+// Define VEC and perhaps TEXELS, see stored.glsl. An invocation does four
+// elements that follow each other in an image.
 #include "common.glsl"
 #include "stored.glsl"
 
@@ -24,37 +24,45 @@ layout(push_constant) uniform Push {
 };
 
 void main() {
-    const uint width = channels / VEC;
-    const uint at = globalIndex();
-    if (at >= count * h * w * width) {
+    const uint width = channels / VEC, size = h * w * width; // of a pixel and of an image
+    const uint words = (h * w * channels + 3u) / 4u;
+    const uint at = globalIndex(), picture = at / words;
+    if (picture >= count) {
         return;
     }
-    // What is left of a division is found by multiplying: processors divide
-    // lane by lane.
-    const uint pixel = at / width, line = pixel / w, picture = line / h;
-    const uint channel = at - pixel * width;
-    // With the padding, pixel (py, px) is tap (py - i STRIDE, px - j STRIDE) of
-    // window (i, j).
-    const uint py = line - picture * h + pad, px = pixel - line * w + pad;
-    const uint top = py < SIZE ? 0u : (py - SIZE) / STRIDE + 1u;
-    const uint left = px < SIZE ? 0u : (px - SIZE) / STRIDE + 1u;
-    const uint bottom = min(py / STRIDE, outH - 1u), right = min(px / STRIDE, outW - 1u);
-
-    STORED sum = STORED(0.0);
-    for (uint i = top; i <= bottom; ++i) {
-        uint cell = ((picture * outH + i) * outW + left) * width + channel;
-        uint tap = (py - i * STRIDE) * SIZE + px - left * STRIDE;
-        for (uint j = left; j <= right; ++j) {
-            const uint word = taken[cell];
-#if VEC == 4
-            const uvec4 numbers = (uvec4(word) >> uvec4(0, 8, 16, 24)) & 255u;
-            sum += mix(vec4(0.0), FETCH(dy, cell), equal(numbers, uvec4(tap)));
-#else
-            sum += word == tap ? FETCH(dy, cell) : 0.0;
-#endif
-            cell += width;
-            tap -= STRIDE;
+    for (uint part = 0u; part < 4u / VEC; ++part) {
+        const uint element = (at - picture * words) * (4u / VEC) + part;
+        if (VEC == 1u && element >= size) { // else an image is whole quads
+            break;
         }
+        // What is left of a division is found by multiplying: processors divide
+        // lane by lane.
+        const uint pixel = element / width, line = pixel / w, channel = element - pixel * width;
+        // With the padding, pixel (py, px) is tap (py - i STRIDE, px - j STRIDE) of
+        // window (i, j).
+        const uint py = line + pad, px = pixel - line * w + pad;
+        const uint top = py < SIZE ? 0u : (py - SIZE) / STRIDE + 1u;
+        const uint left = px < SIZE ? 0u : (px - SIZE) / STRIDE + 1u;
+        const uint bottom = min(py / STRIDE, outH - 1u), right = min(px / STRIDE, outW - 1u);
+
+        STORED sum = STORED(0.0);
+        for (uint i = top; i <= bottom; ++i) {
+            uint cell = ((picture * outH + i) * outW + left) * width + channel;
+            uint tap = (py - i * STRIDE) * SIZE + px - left * STRIDE;
+            for (uint j = left; j <= right; ++j) {
+#if VEC == 4
+                const uvec4 numbers = (uvec4(taken[cell]) >> uvec4(0, 8, 16, 24)) & 255u;
+                sum += mix(vec4(0.0), FETCH(dy, cell), equal(numbers, uvec4(tap)));
+#else
+                const uint outSize = outH * outW * channels, own = cell - picture * outSize;
+                const uint word = taken[picture * ((outSize + 3u) / 4u) + own / 4u];
+                sum += (word >> (8u * (own % 4u)) & 255u) == tap ? FETCH(dy, cell) : 0.0;
+#endif
+                cell += width;
+                tap -= STRIDE;
+            }
+        }
+        const uint to = picture * size + element;
+        dx[to] = ACCUMULATE ? dx[to] + sum : sum;
     }
-    dx[at] = ACCUMULATE ? dx[at] + sum : sum;
 }

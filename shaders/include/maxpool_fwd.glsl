@@ -1,11 +1,11 @@
 // Maximum over windows of SIZE x SIZE pixels, padded with -infinity:
 //   y[b, i, j, c] = max_{v, u} x[b, i stride - pad + v, j stride - pad + u, c]
 // x (N, H, W, C), y (N, outH, outW, C), f32. KEEP: `taken` gets the number
-// v SIZE + u of the first maximum of the window, as a byte of VEC elements'
-// word; of NaNs, which count as the largest, that of the last, as in PyTorch.
+// v SIZE + u of the first maximum of the window, a byte for each element of an
+// image's y; of NaNs, which count as the largest, that of the last, as in PyTorch.
 //
-// Define VEC and perhaps TEXELS, see stored.glsl. An invocation does VEC
-// channels of a pixel.
+// Define VEC and perhaps TEXELS, see stored.glsl. An invocation does four
+// elements that follow each other in an image.
 #include "common.glsl"
 #include "stored.glsl"
 
@@ -30,40 +30,46 @@ layout(push_constant) uniform Push {
 #endif
 
 void main() {
-    const uint width = channels / VEC;
-    const uint at = globalIndex();
-    if (at >= count * outH * outW * width) {
+    const uint width = channels / VEC, size = outH * outW * width; // of a pixel and of an image
+    const uint words = (outH * outW * channels + 3u) / 4u;
+    const uint at = globalIndex(), picture = at / words;
+    if (picture >= count) {
         return;
     }
-    const uint cell = at / width, line = cell / outW, picture = line / outH;
-    const uint top = (line - picture * outH) * STRIDE - pad, left = (cell - line * outW) * STRIDE - pad;
-    const uint channel = at - cell * width;
+    uint word = 0u;
+    for (uint part = 0u; part < 4u / VEC; ++part) {
+        const uint element = (at - picture * words) * (4u / VEC) + part;
+        if (VEC == 1u && element >= size) { // else an image is whole quads
+            break;
+        }
+        const uint cell = element / width, line = cell / outW, channel = element - cell * width;
+        const uint top = line * STRIDE - pad, left = (cell - line * outW) * STRIDE - pad;
 
-    STORED best = STORED(0.0);
-    uint first[VEC];
-    bool any = false;
-    for (uint v = 0u; v < SIZE; ++v) {
-        for (uint u = 0u; u < SIZE; ++u) {
-            const uint pixelY = top + v, pixelX = left + u; // what would be negative is large
-            if (pixelY >= h || pixelX >= w) {
-                continue;
-            }
-            const STORED value = FETCH(x, ((picture * h + pixelY) * w + pixelX) * width + channel);
-            for (uint i = 0u; i < VEC; ++i) {
-                if (!any || ELEMENT(value, i) > ELEMENT(best, i) || isnan(ELEMENT(value, i))) {
-                    ELEMENT(best, i) = ELEMENT(value, i);
-                    first[i] = v * SIZE + u;
+        STORED best = STORED(0.0);
+        uint first[VEC];
+        bool any = false;
+        for (uint v = 0u; v < SIZE; ++v) {
+            for (uint u = 0u; u < SIZE; ++u) {
+                const uint pixelY = top + v, pixelX = left + u; // what would be negative is large
+                if (pixelY >= h || pixelX >= w) {
+                    continue;
                 }
+                const STORED value = FETCH(x, ((picture * h + pixelY) * w + pixelX) * width + channel);
+                for (uint i = 0u; i < VEC; ++i) {
+                    if (!any || ELEMENT(value, i) > ELEMENT(best, i) || isnan(ELEMENT(value, i))) {
+                        ELEMENT(best, i) = ELEMENT(value, i);
+                        first[i] = v * SIZE + u;
+                    }
+                }
+                any = true;
             }
-            any = true;
+        }
+        y[picture * size + element] = best;
+        for (uint i = 0u; i < VEC; ++i) {
+            word |= first[i] << (8u * (part + i));
         }
     }
-    y[at] = best;
     if (KEEP) {
-        uint word = 0u;
-        for (uint i = 0u; i < VEC; ++i) {
-            word |= first[i] << (8u * i);
-        }
         taken[at] = word;
     }
 }

@@ -26,9 +26,10 @@ func gpuCaps() map[string]gpu.Caps {
 		product(16, 16, 16, gpu.ComponentF16), product(16, 8, 16, gpu.ComponentF16), product(16, 8, 8, gpu.ComponentF16),
 		product(16, 16, 16, gpu.ComponentBF16), product(16, 8, 16, gpu.ComponentBF16),
 	}
-	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
-		for _, n := range []int{128, 256} {
-			nvidia.WorkgroupProducts = append(nvidia.WorkgroupProducts, gpu.WorkgroupProduct{MatrixProduct: product(16, 16, 16, operands), Invocations: n})
+	rounded := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: gpu.ComponentF16, Sums: gpu.ComponentF16}
+	for _, n := range []int{128, 256} {
+		for _, p := range []gpu.MatrixProduct{product(16, 16, 16, gpu.ComponentF16), product(16, 16, 16, gpu.ComponentBF16), rounded} {
+			nvidia.WorkgroupProducts = append(nvidia.WorkgroupProducts, gpu.WorkgroupProduct{MatrixProduct: p, Invocations: n})
 		}
 	}
 	nvidia.MaxMatrix, nvidia.ReservedShared = 512, 16<<10

@@ -6,4 +6,5 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #define OPERAND float16_t
+#define OPERAND_TYPE F16
 #include "gemm_coop2.glsl"

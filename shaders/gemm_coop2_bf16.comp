@@ -6,4 +6,5 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_bfloat16 : require
 #define OPERAND bfloat16_t
+#define OPERAND_TYPE BF16
 #include "gemm_coop2.glsl"

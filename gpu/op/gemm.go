@@ -59,7 +59,7 @@ func (s gemmSize) quads() bool {
 }
 
 var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(
-	coop2Variants("gemm_coop2", gpu.F16, gpu.Float16), coop2Variants("gemm_coop2_bf16", gpu.BF16, gpu.BFloat16),
+	coop2Variants("gemm_coop2", gpu.F16, 0), coop2Variants("gemm_coop2_bf16", gpu.BF16, gpu.BFloat16),
 	coopVariants("gemm_coop", gpu.F16, gpu.Float16), coopVariants("gemm_coop_bf16", gpu.BF16, gpu.BFloat16),
 	exactVariants,
 )}

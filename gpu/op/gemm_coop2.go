@@ -15,7 +15,7 @@ func coop2GEMM(module string, operands gpu.Type, needs gpu.Features, wide, tall,
 	}
 	return gpu.Variant{
 		Module: module,
-		Needs:  gpu.SharedMemory | gpu.CoopMatrix | gpu.CoopMatrix2 | gpu.MemoryModel | needs,
+		Needs:  gpu.SharedMemory | gpu.CoopMatrix | gpu.CoopMatrix2 | gpu.MemoryModel | gpu.Float16 | gpu.Storage16 | needs,
 		Spec:   spec,
 		Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(gemmProblem)
@@ -49,15 +49,18 @@ func (p gemmProblem) direct() bool {
 	return p.A.Type == p.Type && p.B.Type == p.Type && a%8 == 0 && b%8 == 0 && p.N%8 == 0
 }
 
-// coop2Makes reports whether a device makes a variant's matrices at once.
+// coop2Makes reports whether a device makes a variant's matrices at once, and holds
+// results of 16 bits, be they bfloat16, as sums of float16.
 func coop2Makes(caps gpu.Caps, operands gpu.Type, spec gpu.Spec) bool {
 	rows, columns, steps := gemmTile*int(spec["TILES_Y"]), gemmTile*int(spec["TILES_X"]), int(spec["STEPS"])
 	n := int(spec["INVOCATIONS"])
 	if max(rows, columns, steps) > caps.MaxMatrix || n > int(min(caps.MaxInvocations, caps.MaxSize[0])) || caps.ReservedShared > caps.SharedBytes {
 		return false
 	}
-	return slices.ContainsFunc(caps.WorkgroupProducts, func(p gpu.WorkgroupProduct) bool {
-		return p.Operands == component(operands) && p.Sums == gpu.ComponentF32 && p.Invocations == n &&
-			rows%p.M == 0 && columns%p.N == 0 && steps%p.K == 0
-	})
+	makes := func(operands, sums gpu.Component) bool {
+		return slices.ContainsFunc(caps.WorkgroupProducts, func(p gpu.WorkgroupProduct) bool {
+			return p.Operands == operands && p.Sums == sums && p.Invocations == n && rows%p.M == 0 && columns%p.N == 0 && steps%p.K == 0
+		})
+	}
+	return makes(component(operands), gpu.ComponentF32) && makes(gpu.ComponentF16, gpu.ComponentF16)
 }

@@ -107,18 +107,22 @@ func unitCaps() gpu.Caps {
 	return caps
 }
 
+// shared is a product that workgroups of two sizes make.
+func shared(p gpu.MatrixProduct) []gpu.WorkgroupProduct {
+	return []gpu.WorkgroupProduct{{MatrixProduct: p, Invocations: 128}, {MatrixProduct: p, Invocations: 256}}
+}
+
 // sharedCaps are those of a GPU whose workgroups share matrices of both types.
 func sharedCaps() gpu.Caps {
 	caps := unitCaps()
-	caps.Features |= gpu.BFloat16 | gpu.CoopMatrix2
+	caps.Features |= gpu.BFloat16 | gpu.CoopMatrix2 | gpu.Storage16
 	caps.Products = nil
 	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
 		p := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: operands, Sums: gpu.ComponentF32}
 		caps.Products = append(caps.Products, p)
-		for _, n := range []int{128, 256} {
-			caps.WorkgroupProducts = append(caps.WorkgroupProducts, gpu.WorkgroupProduct{MatrixProduct: p, Invocations: n})
-		}
+		caps.WorkgroupProducts = append(caps.WorkgroupProducts, shared(p)...)
 	}
+	caps.WorkgroupProducts = append(caps.WorkgroupProducts, shared(gpu.MatrixProduct{M: 16, N: 16, K: 16, Sums: gpu.ComponentF16})...)
 	caps.MaxMatrix = 256
 	return caps
 }
@@ -127,6 +131,8 @@ func sharedCaps() gpu.Caps {
 // products, and ones that matrix units are not for.
 func TestGemmOnUnits(t *testing.T) {
 	const tokens = 64 * 197
+	unrounded := sharedCaps() // no results of 16 bits
+	unrounded.WorkgroupProducts = slices.DeleteFunc(unrounded.WorkgroupProducts, func(p gpu.WorkgroupProduct) bool { return p.Sums == gpu.ComponentF16 })
 	for _, c := range []struct {
 		m, n, k     int
 		transA      bool
@@ -152,6 +158,7 @@ func TestGemmOnUnits(t *testing.T) {
 		{384, 1536, tokens, true, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop2_bf16", 32, 16, gpu.Groups{6, 3, 1}, 7},
 		{128, 256, 384, false, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop2_bf16", 8, 8, gpu.Groups{4, 2, 1}, 1},
 		{tokens, 1536, 384, false, gpu.BF16, gpu.F16, sharedCaps(), "gemm_coop_bf16", 16, 16, gpu.Groups{12, 99, 1}, 1},
+		{tokens, 1536, 384, false, gpu.BF16, gpu.BF16, unrounded, "gemm_coop_bf16", 16, 16, gpu.Groups{12, 99, 1}, 1},
 		{tokens, 1536, 36, false, gpu.BF16, gpu.BF16, sharedCaps(), "gemm_coop_bf16", 16, 16, gpu.Groups{12, 99, 1}, 1},
 		{tokens, 1536, 384, false, gpu.F32, gpu.F32, sharedCaps(), "gemm_shared_vec4", 16, 16, gpu.Groups{12, 99, 1}, 1},
 	} {

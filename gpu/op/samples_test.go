@@ -33,11 +33,12 @@ func TestSamples(t *testing.T) {
 	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
 		product := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: operands, Sums: gpu.ComponentF32}
 		card.Products = append(card.Products, product)
-		card.WorkgroupProducts = append(card.WorkgroupProducts,
-			gpu.WorkgroupProduct{MatrixProduct: product, Invocations: 128}, gpu.WorkgroupProduct{MatrixProduct: product, Invocations: 256})
+		card.WorkgroupProducts = append(card.WorkgroupProducts, shared(product)...)
 	}
+	rounded := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: gpu.ComponentF16, Sums: gpu.ComponentF16}
+	card.Products = append(card.Products, rounded)
+	card.WorkgroupProducts = append(card.WorkgroupProducts, shared(rounded)...)
 	card.MaxMatrix = 512
-	card.Products = append(card.Products, gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: gpu.ComponentF16, Sums: gpu.ComponentF16})
 	tested := map[string]bool{} // kernel and module
 	for name, caps := range map[string]gpu.Caps{"CPU": processor, "GPU": card} {
 		tasks, err := gpu.Tasks(caps, func(caps gpu.Caps) ([]*gpu.Graph, error) {

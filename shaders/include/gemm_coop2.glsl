@@ -7,11 +7,14 @@
 // follows the product is done where the sums are, element by element.
 //
 // a and b hold OPERAND; c and slope that or float32. Rows are of multiples of eight
-// elements. Define OPERAND, float16_t or bfloat16_t.
+// elements. Define OPERAND, float16_t or bfloat16_t, and OPERAND_TYPE, its number in
+// types.glsl.
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_NV_cooperative_matrix2 : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_EXT_buffer_reference : require
+#extension GL_EXT_shader_16bit_storage : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int32 : require
 #define VEC 1
 #define ONE_BY_ONE
@@ -22,38 +25,44 @@ layout(constant_id = 12) const uint INVOCATIONS = 128;
 layout(constant_id = 15) const uint STEPS = 64;
 layout(local_size_x_id = 12) in;
 
-// Loads and stores of a whole matrix take memory by sixteen bytes.
-#define OCTETS(ACCESS, BINDING, NAME) layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Octets { uvec4 NAME##128[]; }
-OCTETS(readonly, 0, a);
-OCTETS(readonly, 1, b);
-OCTETS(, 2, c);
-OCTETS(writeonly, 3, slope);
+// Operands are loaded sixteen bytes at a time. Results are stored as c and slope, or
+// as c_half and slope_half.
+#define OCTETS(BINDING, NAME) layout(std430, set = 0, binding = BINDING) readonly buffer NAME##Octets { uvec4 NAME##128[]; }
+#define HALVES(ACCESS, BINDING, NAME) layout(std430, set = 0, binding = BINDING) ACCESS buffer NAME##Halves { float16_t NAME##_half[]; }
+OCTETS(0, a);
+OCTETS(1, b);
+HALVES(, 2, c);
+HALVES(writeonly, 3, slope);
 
 const uint ROWS = 8u * TILES_Y, COLUMNS = 8u * TILES_X;
 #define LEFT coopmat<OPERAND, gl_ScopeWorkgroup, ROWS, STEPS, gl_MatrixUseA>
 #define RIGHT coopmat<OPERAND, gl_ScopeWorkgroup, STEPS, COLUMNS, gl_MatrixUseB>
 #define SUMS coopmat<float, gl_ScopeWorkgroup, ROWS, COLUMNS, gl_MatrixUseAccumulator>
-#define NARROW_SUMS coopmat<OPERAND, gl_ScopeWorkgroup, ROWS, COLUMNS, gl_MatrixUseAccumulator>
+#define HALF_SUMS coopmat<float16_t, gl_ScopeWorkgroup, ROWS, COLUMNS, gl_MatrixUseAccumulator>
 
-// The block's first column and row.
-uvec2 first() { return gl_WorkGroupID.xy * uvec2(COLUMNS, ROWS); }
+// NVIDIA's units hold results of float32 and float16 but none of bfloat16. Such a
+// number is held as the float16 of its bits, which is exact for all from 2^-119 to
+// 2^121; larger ones become no numbers.
+float held(const bool wide, const float v) {
+    return wide || OPERAND_TYPE == F16 ? v : unpackHalf2x16(bfloat(vec4(v)).x).x;
+}
 
-// finished and slopeOf are what becomes of an element of the block, and its slope.
-float element(const uint32_t row, const uint32_t col, const float product, out float d) {
-    const uint i = first().y + row, j = first().x + col;
+// finished and slopeOf are what becomes of an element of the block that begins at
+// row i0 and column j0, and its slope.
+float element(const uint i, const uint j, const float product, out float d) {
     d = 0.0;
     return i < m && j < n ? epilogue(i * n + j, j, alpha * product, d) : 0.0;
 }
 
-float finished(const in uint32_t row, const in uint32_t col, const in float product) {
+float finished(const in uint32_t row, const in uint32_t col, const in float product, const in uint32_t i0, const in uint32_t j0) {
     float d;
-    return element(row, col, product, d);
+    return held(IS_WIDE(c), element(i0 + row, j0 + col, product, d));
 }
 
-float slopeOf(const in uint32_t row, const in uint32_t col, const in float product) {
+float slopeOf(const in uint32_t row, const in uint32_t col, const in float product, const in uint32_t i0, const in uint32_t j0) {
     float d;
-    element(row, col, product, d);
-    return d;
+    element(i0 + row, j0 + col, product, d);
+    return held(IS_WIDE(slope), d);
 }
 
 // MULTIPLY adds the products of the steps from `begin` to `end`. The operands are
@@ -76,18 +85,18 @@ float slopeOf(const in uint32_t row, const in uint32_t col, const in float produ
     }
 
 // STORE_SUMS stores a block of a matrix (m, n).
-#define STORE_SUMS(block, to, start)                                                              \
+#define STORE_SUMS(block, to)                                                                     \
     if (IS_WIDE(to)) {                                                                            \
-        coopMatStoreTensorNV(block, to##128, start, sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS)); \
+        coopMatStoreTensorNV(block, to, 0, sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS)); \
     } else {                                                                                      \
-        coopMatStoreTensorNV(NARROW_SUMS(block), to##128, start, sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS)); \
+        coopMatStoreTensorNV(HALF_SUMS(block), to##_half, 0, sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS)); \
     }
 
 // The length of a row, told to be a multiple of eight.
 uint pitch(uint length) { return length / 8u * 8u; }
 
 void main() {
-    const uvec2 at = first();
+    const uvec2 at = gl_WorkGroupID.xy * uvec2(COLUMNS, ROWS); // column and row
     const uint begin = gl_WorkGroupID.z * part, end = min(k, begin + part);
     const uint pitchA = pitch(TRANS_A ? m : k), pitchB = pitch(TRANS_B ? k : n), pitchC = pitch(n);
     tensorViewNV<2, false, 1, 0> turned = createTensorViewNV(2, false, 1, 0);
@@ -115,14 +124,14 @@ void main() {
     layoutC = setTensorLayoutDimensionNV(layoutC, m, n);
     layoutC = setTensorLayoutStrideNV(layoutC, pitchC, 1);
     if (SPLIT) {
-        coopMatStoreTensorNV(sums, c128, (slot + gl_WorkGroupID.z) * m * (n / 4u), sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS));
+        coopMatStoreTensorNV(sums, c, (slot + gl_WorkGroupID.z) * m * n, sliceTensorLayoutNV(layoutC, at.y, ROWS, at.x, COLUMNS));
         return;
     }
     if (SLOPE) {
         SUMS slopes;
-        coopMatPerElementNV(slopes, sums, slopeOf);
-        STORE_SUMS(slopes, slope, 0)
+        coopMatPerElementNV(slopes, sums, slopeOf, at.y, at.x);
+        STORE_SUMS(slopes, slope)
     }
-    coopMatPerElementNV(sums, sums, finished);
-    STORE_SUMS(sums, c, 0)
+    coopMatPerElementNV(sums, sums, finished, at.y, at.x);
+    STORE_SUMS(sums, c)
 }

@@ -20,7 +20,7 @@ func execute(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	var out, errs strings.Builder
 	a := app()
 	a.Writer, a.ErrWriter = &out, &errs
-	err = a.RunContext(t.Context(), joinSwitches(fileFirst(append([]string{"dino-vk"}, args...))))
+	err = runApp(t.Context(), a, append([]string{"dino-vk"}, args...))
 	return out.String(), errs.String(), err
 }
 
@@ -39,7 +39,7 @@ func parse(t *testing.T, args ...string) (dino.Config, error) {
 			return err
 		},
 	}
-	err := a.RunContext(t.Context(), joinSwitches(fileFirst(append([]string{"dino-vk"}, args...))))
+	err := runApp(t.Context(), a, append([]string{"dino-vk"}, args...))
 	return merged, err
 }
 

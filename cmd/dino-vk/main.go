@@ -24,7 +24,7 @@ func program(args []string, stdout io.Writer) int {
 	context.AfterFunc(ctx, stop)
 	a := app()
 	a.Writer = stdout
-	err := a.RunContext(ctx, joinSwitches(fileFirst(args)))
+	err := runApp(ctx, a, args)
 	switch {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
@@ -32,6 +32,11 @@ func program(args []string, stdout io.Writer) int {
 		fmt.Fprintln(os.Stderr, "dino-vk:", err)
 	}
 	return exitCode(err)
+}
+
+// runApp runs a command line in which flags may stand where package flag wants none.
+func runApp(ctx context.Context, a *cli.App, args []string) error {
+	return a.RunContext(ctx, joinSwitches(fileFirst(args)))
 }
 
 func app() *cli.App {

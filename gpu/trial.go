@@ -44,13 +44,11 @@ func newTrial(a attempt) *trial {
 func (t *trial) outputs() []*Tensor {
 	var list []*Tensor
 	for i := range t.nodes {
-		for j, arg := range t.nodes[i].args {
-			switch written := t.nodes[i].writes(j); {
-			case arg == nil:
-			case written && !slices.Contains(list, arg):
+		n := &t.nodes[i]
+		list = slices.DeleteFunc(list, func(o *Tensor) bool { return slices.Contains(n.args, o) })
+		for j, arg := range n.args {
+			if arg != nil && n.writes(j) && !slices.Contains(list, arg) {
 				list = append(list, arg)
-			case !written:
-				list = slices.DeleteFunc(list, func(o *Tensor) bool { return o == arg })
 			}
 		}
 	}

@@ -5,6 +5,7 @@ package gpu
 type Kernel struct {
 	Name     string
 	Variants []Variant
+	Untimed  bool // how long it takes follows from integers that only a run has: the best that is sound is taken
 }
 
 // Variant is one way to run a kernel.
@@ -70,6 +71,7 @@ type pick struct {
 	problem string // the kernel and the shape; "" without one
 	typ     Type
 	whole   bool // it decides a Whole
+	untimed bool // see Kernel
 	fits    []*Variant
 	chosen  *Variant
 }
@@ -89,12 +91,11 @@ func (g *Graph) Pick(k *Kernel, problem any) Shader {
 		return Shader{Kernel: k.Name}
 	}
 	if shaped, ok := problem.(Problem); ok && len(p.fits) > 1 {
+		p.untimed = k.Untimed
 		shape, typ := shaped.Shape()
 		p.problem, p.typ = k.Name+" "+shape, typ
 	}
-	if g.whole == wholeOpen {
-		g.whole, p.whole = len(g.picks)+1, true
-	}
+	p.whole = g.whole == len(g.picks)+1
 	p.chosen = g.caps.Choices.choose(&p)
 	g.picks = append(g.picks, p)
 	return Shader{Kernel: k.Name, Module: p.chosen.Module, Spec: p.chosen.Spec, pick: len(g.picks)}
@@ -107,9 +108,6 @@ func (g *Graph) Whole() (end func()) {
 	if g.whole != 0 {
 		return func() {}
 	}
-	g.whole = wholeOpen
+	g.whole = len(g.picks) + 1
 	return func() { g.whole = 0 }
 }
-
-// wholeOpen stands for the number of the pick that is still to come.
-const wholeOpen = -1

@@ -13,6 +13,7 @@ type Recorder func(caps Caps) ([]*Graph, error)
 type task struct {
 	problem  string
 	typ      Type
+	untimed  bool  // see Kernel
 	weight   int64 // bytes that the recordings' commands for it are given
 	attempts []attempt
 }
@@ -51,7 +52,7 @@ func (c Choices) tasks(caps Caps, record Recorder, whole, plainest bool) ([]*tas
 				most = max(most, len(sound))
 				t := index[p.problem]
 				if t == nil {
-					t = &task{problem: p.problem, typ: p.typ, attempts: make([]attempt, len(sound))}
+					t = &task{problem: p.problem, typ: p.typ, untimed: p.untimed, attempts: make([]attempt, len(sound))}
 					index[p.problem] = t
 					list = append(list, t)
 				}

@@ -66,7 +66,7 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 
 // unknown are the tasks that have no choice yet, with the variants to be timed.
 func (c *Choices) unknown(list []*task) []*task {
-	list = slices.DeleteFunc(list, func(t *task) bool { return c.Fastest[t.problem] != "" })
+	list = slices.DeleteFunc(list, func(t *task) bool { return t.untimed || c.Fastest[t.problem] != "" })
 	for _, t := range list {
 		t.attempts = t.attempts[:min(len(t.attempts), mostAttempts)]
 	}

@@ -34,6 +34,7 @@ func TestTune(t *testing.T) {
 		"late 1": 1, "late 2": 2,
 	}
 	all := []*task{
+		someTask("untimed", "slow 1", "quick 2"),
 		someTask("known", "known 1", "known 2"),
 		someTask("the second is the fastest", "slow 1", "quick 2", "middling 3"),
 		someTask("too little to gain", "good 1", "hardly better 2"),
@@ -42,6 +43,7 @@ func TestTune(t *testing.T) {
 		someTask("many", "many 1", "many 2", "many 3", "many 4", "many 5", "many 6"),
 		someTask("too late", "late 1", "late 2"),
 	}
+	all[0].untimed = true
 	c := Choices{Fastest: map[string]string{"known": "known 2"}}.clone()
 	var told []string
 	var limits []time.Duration

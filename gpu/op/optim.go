@@ -12,9 +12,9 @@ var (
 	optimClip    = gpu.Plain("optim_clip")
 	optimCheck   = gpu.Plain("optim_check")
 	optimAdamW   = &gpu.Kernel{Name: "optim_adamw", Variants: []gpu.Variant{
-		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, bank any) bool { return onCPU(caps) && fitsTexels(caps, bank.(*gpu.Tensor)) }},
+		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, banks any) bool { return onCPU(caps) && fitsTexels(caps, banks.(elements)...) }},
 		{Module: "optim_adamw"},
-	}}
+	}, Untimed: true}
 	optimMomentum    = gpu.Plain("optim_momentum")
 	optimLARSSquares = gpu.Plain("optim_lars_squares")
 	optimLARSRates   = gpu.Plain("optim_lars_rates")
@@ -133,8 +133,8 @@ func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 	}
 	r := o.roles
 	for i, table := range o.tables {
-		banks := []*gpu.Tensor{r.Weight.banks[i], r.Gradient.banks[i], r.Moment1.banks[i], r.Moment2.banks[i], r.Teacher.banks[i]}
-		shader := g.Pick(optimAdamW, banks[0]).With("COPIES", bit(r.WeightCopy != nil))
+		banks := elements{r.Weight.banks[i], r.Gradient.banks[i], r.Moment1.banks[i], r.Moment2.banks[i], r.Teacher.banks[i]}
+		shader := g.Pick(optimAdamW, banks).With("COPIES", bit(r.WeightCopy != nil))
 		args := append(slices.Clone(banks), table, norms, params, status, r.WeightCopy.bank(i), r.TeacherCopy.bank(i))
 		if shader.Module == "optim_adamw_texel" {
 			args = append(args, banks...)

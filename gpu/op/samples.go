@@ -1,6 +1,11 @@
 package op
 
-import "dino-vk/gpu"
+import (
+	"encoding/binary"
+	"math"
+
+	"dino-vk/gpu"
+)
 
 // Samples records small problems that between them ask for every variant of every
 // kernel: of sizes that fill its blocks and of others that do not.
@@ -12,6 +17,8 @@ func Samples(g *gpu.Graph) {
 		s.products()
 		s.attention()
 		if typ == gpu.F32 {
+			s.loss()
+			s.optimizer()
 			s.rows()
 			s.images()
 		}
@@ -94,4 +101,45 @@ func (s samples) images() {
 	y = BatchNormReLU(s.tape, y, BatchNormWeights{s.leaf(out), s.leaf(out), s.input(out), s.input(out), s.input(1)}, true)
 	s.differentiate(MaxPool(s.tape, y, 3, 2, 1))
 	s.differentiate(Conv2D(s.tape, s.leaf(2, 9, 9, 5), s.leaf(6, 5, 3, 3), 1, 1))
+}
+
+// half records a tensor of which every word is 0.5: StepParams that make sense.
+func (s samples) half(typ gpu.Type, n int) *gpu.Tensor {
+	t := s.store.New("half", typ, n)
+	s.tape.G.Fill(t, math.Float32bits(0.5))
+	return t
+}
+
+func (s samples) params() *gpu.Tensor { return s.half(gpu.U32, binary.Size(StepParams{})/4) }
+
+// loss is the two passes over logits, each whole with the parameters it reads.
+func (s samples) loss() {
+	const images, crops, width = 3, 4, 300
+	g, teacher, center := s.tape.G, s.input(2*images, width), s.input(width)
+	stats := s.input((2+crops)*images, 4)
+	end := g.Whole()
+	logitStats(g, teacher, center, s.params(), stats, 0)
+	end()
+	defer g.Whole()()
+	student, dstudent := s.input(crops*images, width), g.New("dstudent", gpu.F32, crops*images, width)
+	l := lossPass{g, student, teacher, center, s.params(), dstudent, stats, images, crops, width}
+	l.record()
+}
+
+// optimizer moves the weights of a block, whole with its row in the table: it
+// begins at the quad of that number, has as many, is the tensor's of that number,
+// and has its flags.
+func (s samples) optimizer() {
+	const block = 64 | uint32(Decay)
+	g, n := s.tape.G, 8*int(block)
+	defer g.Whole()()
+	table := s.store.New("block", gpu.U32, 1, 4)
+	g.Fill(table, block)
+	bank := func(role string, typ gpu.Type) *Bank { return &Bank{banks: []*gpu.Tensor{s.store.New(role, typ, n)}} }
+	o := Optimizer{rule: AdamW, tables: []*gpu.Tensor{table}, roles: Roles{
+		Weight: bank("weight", gpu.F32), Gradient: bank("gradient", gpu.F32), Teacher: bank("teacher", gpu.F32),
+		Moment1: bank("moment1", gpu.F32), Moment2: &Bank{banks: []*gpu.Tensor{s.half(gpu.F32, n)}},
+		WeightCopy: bank("weight copy", gpu.BF16), TeacherCopy: bank("teacher copy", gpu.BF16),
+	}}
+	o.Update(g, s.params(), s.input(int(block)+1, 2), s.store.New("status", gpu.U32, StatusWords))
 }

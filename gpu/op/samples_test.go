@@ -16,13 +16,6 @@ var choosy = []*gpu.Kernel{
 	dinoLossRows, dinoLoss, optimAdamW,
 }
 
-// untested are modules, by kernel, that no other can take the place of, and those
-// that do nothing without a step's parameters, which only processors have.
-var untested = []string{
-	"dinoloss_rows dinoloss_rows_texel", "dinoloss_rows dinoloss_rows", "dinoloss dinoloss_texel", "dinoloss dinoloss",
-	"optim_adamw optim_adamw_texel", "optim_adamw optim_adamw",
-}
-
 // Every module of every kernel is tested on some device.
 func TestSamples(t *testing.T) {
 	processor, card := gpu.MinimalCaps, gpu.MinimalCaps
@@ -59,9 +52,6 @@ func TestSamples(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d problems, %d runs of variants", name, len(tasks), variants)
-	}
-	for _, name := range untested {
-		tested[name] = true
 	}
 	for _, k := range choosy {
 		for _, v := range k.Variants {

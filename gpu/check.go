@@ -14,14 +14,19 @@ import (
 // and then timed, see Tune: samples records small problems on which every variant
 // of every kernel is compared with the plainest one. What was found out is kept
 // from run to run; with again it is found out anew. Without again, and unless
-// $DINOVK_TUNE is 1, a device that is a CPU is neither tested nor tuned, and with
-// DINOVK_TUNE=0 none is.
+// $DINOVK_TUNE is 1, a device that is a CPU is not tuned, and of its variants only
+// those are tested that rest on what Vulkan leaves open; with DINOVK_TUNE=0 no
+// device is tested or tuned.
 func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph)) (*Device, error) {
 	var t *tuning
 	for {
 		d, err := Open(o)
-		if err != nil || o.CompileOnly || !again && !tunes(d.Kind) {
+		if err != nil || o.CompileOnly {
 			return d, err
+		}
+		all, some := d.tests(again)
+		if !some {
+			return d, nil
 		}
 		if t == nil {
 			if t, err = d.openTuning(); err == nil && again {
@@ -29,8 +34,7 @@ func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph))
 			}
 		}
 		if err == nil {
-			d.tuning = t
-			err = d.check(ctx, samples)
+			err = d.check(ctx, t, all, samples)
 		}
 		if err == nil {
 			return d, nil
@@ -47,14 +51,14 @@ func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph))
 // be faulty.
 var errSwitchedOff = errors.New("a variant was switched off")
 
-func tunes(k Kind) bool {
-	switch os.Getenv("DINOVK_TUNE") {
-	case "0":
-		return false
-	case "1":
-		return true
-	}
-	return k != CPU
+// unpromised are the features that rest on what Vulkan leaves open.
+var unpromised = UniformLanes // tests take others
+
+// tests says whether all variants are to be tested, and timed, or at least some.
+func (d *Device) tests(again bool) (all, some bool) {
+	wish := os.Getenv("DINOVK_TUNE")
+	all = again || wish == "1" || wish != "0" && d.Kind != CPU
+	return all, all || wish != "0" && d.Features&unpromised != 0
 }
 
 // Fault is a variant of a kernel that a device does not run as it should.
@@ -62,49 +66,73 @@ type Fault struct{ Variant, Reason string }
 
 // Faults lists the variants that are switched off on this device.
 func (d *Device) Faults() []Fault {
-	if d.tuning == nil {
+	if d.Choices == nil {
 		return nil
 	}
 	var list []Fault
-	for _, name := range slices.Sorted(maps.Keys(d.tuning.Faulty)) {
-		list = append(list, Fault{name, d.tuning.Faulty[name]})
+	for _, name := range slices.Sorted(maps.Keys(d.Choices.Faulty)) {
+		list = append(list, Fault{name, d.Choices.Faulty[name]})
 	}
 	return list
 }
 
-// check tests the variants unless that was done already, and chooses.
-func (d *Device) check(ctx context.Context, samples func(*Graph)) error {
-	t := d.tuning
-	d.choose(t.Choices)
-	if t.Checked {
-		return nil
+// check tests all variants, or those that need what is unpromised, unless that was
+// done already, and chooses.
+func (d *Device) check(ctx context.Context, t *tuning, all bool, samples func(*Graph)) error {
+	if !t.Checked && (all || !t.CheckedUnpromised) {
+		if err := d.testVariants(ctx, t, all, samples); err != nil {
+			return fmt.Errorf("gpu: self-test: %w", err)
+		}
 	}
+	if all {
+		d.tuning = t
+		d.choose(t.Choices)
+	} else {
+		d.choose(Choices{Faulty: t.Faulty})
+	}
+	return nil
+}
+
+func (d *Device) testVariants(ctx context.Context, t *tuning, all bool, samples func(*Graph)) error {
+	defer t.save()
 	record := func(caps Caps) ([]*Graph, error) {
 		g := NewGraph(caps)
 		samples(g)
 		return []*Graph{g}, nil
 	}
-	var err error
 	for _, whole := range []bool{false, true} {
-		var list []*task
-		if list, err = t.Choices.tasks(d.Caps(), record, whole, true); err == nil {
-			t.together(func() { d.prepare(list) })
-			err = t.check(list, func(a attempt, move float64) ([]output, error) { return newTrial(a).compute(ctx, d, move) })
-		}
+		list, err := t.Choices.tasks(d.Caps(), record, whole, true)
 		if err != nil {
-			break
+			return err
+		}
+		if !all {
+			list = needing(unpromised, list)
+		}
+		t.together(func() { d.prepare(list) })
+		if err := t.check(list, func(a attempt, move float64) ([]output, error) { return newTrial(a).compute(ctx, d, move) }); err != nil {
+			return err
 		}
 	}
-	if err == nil {
-		t.Checked = true
-		clear(t.Testing)
-	}
-	t.save()
-	d.choose(t.Choices)
-	if err != nil {
-		return fmt.Errorf("gpu: self-test: %w", err)
-	}
+	t.Checked, t.CheckedUnpromised = all, true
+	clear(t.Testing)
 	return nil
+}
+
+// needing leaves one task for each variant that needs one of the features: that, and
+// the best of the others, which would take its place.
+func needing(f Features, list []*task) []*task {
+	var left []*task
+	known := map[string]bool{}
+	for _, t := range list {
+		other := slices.IndexFunc(t.attempts, func(a attempt) bool { return a.needs&f == 0 })
+		for _, a := range t.attempts {
+			if a.needs&f != 0 && other >= 0 && !known[a.variant] {
+				known[a.variant] = true
+				left = append(left, &task{problem: t.problem, typ: t.typ, attempts: []attempt{a, t.attempts[other]}})
+			}
+		}
+	}
+	return left
 }
 
 // together does what tests many variants at once, unless the program ended in the

@@ -127,16 +127,35 @@ func TestOpenTuned(t *testing.T) {
 	}
 }
 
-// Where it is not wanted nothing is tested, and the first variant is taken.
+// Where it is not wanted nothing is tested and the first variant is taken, unless
+// that rests on what Vulkan leaves open: then it is tested, once, but with
+// DINOVK_TUNE=0.
 func TestNotTuned(t *testing.T) {
-	kind := gputest.Open(t).Info().Kind
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	for value, want := range map[string]bool{"0": false, "": kind != gpu.CPU} {
+	info := gputest.Open(t).Info()
+	all, unpromised := planted.Variants, *gpu.Unpromised
+	defer func() { planted.Variants, *gpu.Unpromised = all, unpromised }()
+	*gpu.Unpromised = gpu.TimelineSemaphore
+	planted.Variants = append([]gpu.Variant{{Module: "cast_vec4", Needs: gpu.TimelineSemaphore}}, all[1:]...)
+	for value, want := range map[string]struct{ tested, chosen bool }{
+		"0": {},
+		"":  {tested: info.Kind != gpu.CPU || info.Features&gpu.TimelineSemaphore != 0, chosen: info.Kind != gpu.CPU},
+	} {
+		t.Setenv("XDG_CACHE_HOME", t.TempDir())
 		t.Setenv("DINOVK_TUNE", value)
-		tested := 0
-		d := tuned(t, false, &tested)
-		if (tested > 0) != want || (d.Caps().Choices != nil) != want {
-			t.Errorf("DINOVK_TUNE=%q: %d recordings, choices %v", value, tested, d.Caps().Choices)
+		for start := range 2 {
+			tested := 0
+			d := tuned(t, false, &tested)
+			if (tested > 0) != (want.tested && start == 0) || len(d.Faults()) > 0 != want.tested {
+				t.Errorf("DINOVK_TUNE=%q, start %d: %d recordings, faults %v", value, start, tested, d.Faults())
+			}
+			must(t, d.Tune(context.Background(), func(caps gpu.Caps) ([]*gpu.Graph, error) {
+				g := gpu.NewGraph(caps)
+				recordSum(g, 5000)
+				return []*gpu.Graph{g}, g.Err()
+			}, time.Minute, nil))
+			if choices := d.Caps().Choices; (choices != nil && len(choices.Fastest) > 0) != want.chosen {
+				t.Errorf("DINOVK_TUNE=%q: choices %v", value, choices)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ type task struct {
 // attempt is what a variant makes of a task.
 type attempt struct {
 	variant string
+	needs   Features
 	nodes   []node
 }
 
@@ -63,7 +64,7 @@ func (c Choices) tasks(caps Caps, record Recorder, whole, plainest bool) ([]*tas
 					t.weight += weight(nodes[i])
 				}
 				if a := &t.attempts[number]; a.nodes == nil {
-					*a = attempt{p.chosen.Name(), nodes[i]}
+					*a = attempt{p.chosen.Name(), p.chosen.Needs, nodes[i]}
 				}
 			}
 		}

@@ -84,7 +84,7 @@ func TestTuningFile(t *testing.T) {
 	dir := t.TempDir()
 	written := &tuning{path: filepath.Join(dir, "deep", "file.tuning"), about: "this driver"}
 	written.load() // there is none
-	written.Checked = true
+	written.Checked, written.CheckedUnpromised = true, true
 	written.Fastest["problem"] = "variant"
 	written.Faulty["other"] = "reason"
 	written.Testing["third"] = 1
@@ -195,6 +195,34 @@ func TestCheck(t *testing.T) {
 	tn = fresh()
 	if _, err := check(tn, map[string]error{"exact": context.Canceled}); !errors.Is(err, context.Canceled) || len(tn.Faulty)+len(tn.Testing) != 0 {
 		t.Errorf("%v, faulty %v, testing %v", err, tn.Faulty, tn.Testing)
+	}
+}
+
+// Of variants that need a feature each is tested once, beside what would replace
+// it.
+func TestNeeding(t *testing.T) {
+	list := []*task{
+		someTask("none needs it", "quick", "plain"),
+		someTask("two", "lanes 1", "quick", "lanes 2", "plain"),
+		someTask("known", "lanes 1", "plain"),
+		someTask("nothing replaces it", "lanes 3"),
+	}
+	for _, one := range list {
+		for i := range one.attempts {
+			if strings.HasPrefix(one.attempts[i].variant, "lanes") {
+				one.attempts[i].needs = UniformLanes | BufferDeviceAddress
+			}
+		}
+	}
+	var got []string
+	for _, one := range needing(UniformLanes, list) {
+		got = append(got, one.problem)
+		for _, a := range one.attempts {
+			got = append(got, a.variant)
+		}
+	}
+	if want := []string{"two", "lanes 1", "quick", "two", "lanes 2", "quick"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

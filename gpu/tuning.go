@@ -25,6 +25,8 @@ type record struct {
 	About   string         `json:"about"`
 	Checked bool           `json:"checked"` // every variant was tested
 	Testing map[string]int `json:"testing,omitempty"`
+
+	CheckedUnpromised bool `json:"checked_unpromised,omitempty"` // or those at least that need what is
 	Choices
 }
 
@@ -59,7 +61,7 @@ func (t *tuning) load() {
 	data, _ := os.ReadFile(t.path)
 	var r record
 	if json.Unmarshal(unseal(data), &r) == nil && r.About == t.about {
-		t.Checked, t.Choices = r.Checked, r.Choices.clone()
+		t.Checked, t.CheckedUnpromised, t.Choices = r.Checked, r.CheckedUnpromised, r.Choices.clone()
 		maps.Copy(t.Testing, r.Testing)
 	}
 }

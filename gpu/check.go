@@ -29,9 +29,7 @@ func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph))
 			return d, nil
 		}
 		if t == nil {
-			if t, err = d.openTuning(); err == nil && again {
-				t.reset()
-			}
+			t, err = d.openTuning(again)
 		}
 		if err == nil {
 			err = d.check(ctx, t, all, samples)
@@ -148,7 +146,32 @@ func (t *tuning) together(do func()) {
 	delete(t.Testing, all)
 }
 
+// try lets a variant attempt a problem, and notes on the disk that it does: should
+// the driver take the program down, the next one will know. What goes wrong
+// switches the variant off. The error is what ends all testing: errSwitchedOff
+// where the device was lost with the variant, an interruption, or lack of memory.
+func (t *tuning) try(variant, problem string, attempt func() error) error {
+	t.Testing[variant]++
+	t.save()
+	err := attempt()
+	delete(t.Testing, variant)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, ErrOutOfMemory) && !errors.Is(err, errPipeline):
+		return err
+	}
+	t.Faulty[variant] = fmt.Sprintf("%s: %v", problem, err)
+	if errors.Is(err, ErrDeviceLost) {
+		return fmt.Errorf("%s: %w", variant, errSwitchedOff)
+	}
+	return nil
+}
+
 // check compares the attempts at each task with the last, which is the plainest.
+// One whose plainest attempt fails is left to the others, untested.
 //
 // The bound follows from the arithmetic: a sum of n float32 terms, in any order,
 // is the exact one of terms that are each off by at most n 2^-24 of themselves
@@ -158,41 +181,37 @@ func (t *tuning) together(do func()) {
 // are moved at random by such parts of themselves, and a rounding of the result.
 func (t *tuning) check(list []*task, compute func(a attempt, move float64) ([]output, error)) error {
 	for _, one := range list {
-		last := len(one.attempts) - 1
+		sound := slices.DeleteFunc(slices.Clone(one.attempts), func(a attempt) bool {
+			_, faulty := t.Faulty[a.variant]
+			return faulty
+		})
+		if len(sound) < 2 {
+			continue
+		}
+		plainest := sound[len(sound)-1]
 		var base, moved []output
-		for _, a := range one.attempts[:last] {
-			if _, faulty := t.Faulty[a.variant]; faulty {
-				continue
+		err := t.try(plainest.variant, one.problem, func() (err error) {
+			if base, err = compute(plainest, 0); err == nil {
+				moved, err = compute(plainest, movement[one.typ])
 			}
-			if base == nil {
-				var err error
-				if base, err = compute(one.attempts[last], 0); err != nil {
-					return fmt.Errorf("%s: %w", one.problem, err)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if moved == nil {
+			continue
+		}
+		for _, a := range sound[:len(sound)-1] {
+			err := t.try(a.variant, one.problem, func() error {
+				got, err := compute(a, 0)
+				if err != nil {
+					return err
 				}
-				if moved, err = compute(one.attempts[last], movement[one.typ]); err != nil {
-					return fmt.Errorf("%s: %w", one.problem, err)
-				}
-			}
-			if t.Testing[a.variant] >= mostTests {
-				t.Faulty[a.variant] = one.problem + ": the program ended in the middle of its test, more than once"
-				continue
-			}
-			// Should the driver take the program down, the next one will know.
-			t.Testing[a.variant]++
-			t.save()
-			got, err := compute(a, 0)
-			delete(t.Testing, a.variant)
-			switch {
-			case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrOutOfMemory):
-				return err
-			case err == nil:
-				err = agree(got, base, moved)
-			}
+				return agree(got, base, moved)
+			})
 			if err != nil {
-				t.Faulty[a.variant] = fmt.Sprintf("%s: %v", one.problem, err)
-			}
-			if errors.Is(err, ErrDeviceLost) {
-				return fmt.Errorf("%s: %w", a.variant, errSwitchedOff)
+				return err
 			}
 		}
 	}
@@ -206,8 +225,6 @@ var movement = map[Type]float64{F32: 0x1p-12, F16: 0x1p-9, BF16: 0x1p-6}
 // lastPlace is that of the largest element, as a part of it: results on either
 // side of a tie are as far apart.
 var lastPlace = map[Type]float64{F32: 0x1p-23, F16: 0x1p-10, BF16: 0x1p-7}
-
-const mostTests = 2 // of a variant that none of them ended
 
 // output is a tensor that an attempt wrote.
 type output struct {

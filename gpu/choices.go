@@ -51,14 +51,16 @@ func (c *Choices) choose(p *pick) *Variant {
 	return sound[0]
 }
 
-// sound are the variants that are not faulty; the last one always is among them.
+// sound are the variants that are not faulty or, if all are, the last one.
 func (c *Choices) sound(fits []*Variant) []*Variant {
-	last := len(fits) - 1
-	list := slices.DeleteFunc(slices.Clone(fits[:last]), func(v *Variant) bool {
+	list := slices.DeleteFunc(slices.Clone(fits), func(v *Variant) bool {
 		_, faulty := c.Faulty[v.Name()]
 		return faulty
 	})
-	return append(list, fits[last])
+	if len(list) == 0 {
+		return fits[len(fits)-1:]
+	}
+	return list
 }
 
 // Chosen names the variant of every problem in the graphs that several fit.

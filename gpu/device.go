@@ -40,6 +40,7 @@ type Device struct {
 	api      vk.Instance
 
 	compileOnly bool
+	stuck       bool // a run did not end; see patiently
 
 	queueLock sync.Mutex // vkQueueSubmit needs a queue to itself
 	queue     vulkan.Queue
@@ -144,6 +145,11 @@ func (d *Device) Close() error {
 	if d.handle == nil {
 		return nil
 	}
+	if d.stuck {
+		d.pipelines.save(d)
+		d.handle = nil
+		return nil
+	}
 	var err error
 	if !d.compileOnly {
 		d.queueLock.Lock()
@@ -158,6 +164,14 @@ func (d *Device) Close() error {
 	d.messages.list = append(d.messages.list, d.instance.close()...)
 	d.messages.Unlock()
 	return err
+}
+
+// Lost reports whether the device is lost, as what waits for it would say with
+// ErrDeviceLost.
+func (d *Device) Lost() bool {
+	d.queueLock.Lock()
+	defer d.queueLock.Unlock()
+	return vulkan.DeviceWaitIdle(d.handle) == vulkan.ErrorDeviceLost
 }
 
 // ValidationMessages returns the warnings and errors of the validation layer

@@ -125,7 +125,7 @@ func (b *buffer) bind(what string, at place, need vulkan.MemoryRequirements) err
 
 // close frees the buffer; the device must not be using it.
 func (b *buffer) close() {
-	if b == nil {
+	if b == nil || b.dev.stuck {
 		return
 	}
 	vulkan.DestroyBuffer(b.dev.handle, b.handle, nil)

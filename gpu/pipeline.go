@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -199,6 +200,9 @@ func (s Shader) String() string {
 	return b.String()
 }
 
+// errPipeline says that the driver did not compile a shader, whatever reason it gives.
+var errPipeline = errors.New("the driver refuses the shader")
+
 // build compiles a shader. flags are VkPipelineCreateFlags.
 func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags uint32) (*pipeline, error) {
 	code := make([]uint32, len(m.code)/4)
@@ -238,7 +242,9 @@ func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags ui
 	}
 	if err == nil {
 		made.handle, r = d.api.CreateComputePipeline(d.handle, cache, shader, "main", made.layout, spec, s.Spec[subgroupConstant], flags)
-		err = check("create pipeline", r)
+		if err = check("create pipeline", r); err != nil {
+			err = fmt.Errorf("%w: %w", errPipeline, err)
+		}
 	}
 	if err != nil {
 		made.destroy(d)

@@ -169,6 +169,9 @@ func (p *Program) Close() {
 		return
 	}
 	p.closed = true
+	if p.dev.stuck {
+		return
+	}
 	for slot := range p.busy {
 		// After a lost device nothing runs any more, so the error says nothing new.
 		_ = p.Wait(context.Background(), slot)

@@ -2,6 +2,8 @@ package gpu
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
@@ -124,7 +126,7 @@ func (t *trial) compute(ctx context.Context, d *Device, move float64) ([]output,
 			return nil, err
 		}
 	}
-	if err := programs[0].Run(ctx); err != nil {
+	if err := d.patiently(ctx, programs[0].Run); err != nil {
 		return nil, err
 	}
 	var results []output
@@ -136,6 +138,27 @@ func (t *trial) compute(ctx context.Context, d *Device, move float64) ([]output,
 		results = append(results, output{out, out.Type.Decode(data)})
 	}
 	return results, nil
+}
+
+// patience is how long a trial may take on a device that is no CPU: many times what
+// it should.
+var patience = 30 * time.Second
+
+// patiently carries out a trial's run. A device that does not end it is given up,
+// as lost as one that says so; and as nothing that it uses may be freed, nothing
+// of it is.
+func (d *Device) patiently(ctx context.Context, run func(context.Context) error) error {
+	if d.Kind == CPU {
+		return run(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := run(limited)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		d.stuck = true
+		return fmt.Errorf("it does not end: %w", ErrDeviceLost)
+	}
+	return err
 }
 
 // How an attempt is timed: by runs of some repetitions until enough time is spent.
@@ -161,7 +184,11 @@ func (a attempt) time(ctx context.Context, d *Device, limit time.Duration) (time
 		return 0, err
 	}
 	defer programs[0].Close()
-	first, err := programs[0].scopes(ctx) // not counted: everything is cold
+	var first []time.Duration // not counted: everything is cold
+	err = d.patiently(ctx, func(ctx context.Context) (err error) {
+		first, err = programs[0].scopes(ctx)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}

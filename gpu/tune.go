@@ -40,14 +40,20 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 	}
 	end := time.Now().Add(limit / 2)
 	over := func() bool { return ctx.Err() != nil || time.Now().After(end) }
-	timed := func(a attempt, limit time.Duration) (time.Duration, error) { return a.time(ctx, d, limit) }
-	choices := d.tuning.Choices.clone()
+	t := d.tuning
+	choices := t.Choices.clone()
+	timed := func(a attempt, limit time.Duration) (time.Duration, error) {
+		t.Testing[a.variant]++ // as in try
+		t.save()
+		defer delete(t.Testing, a.variant)
+		return a.time(ctx, d, limit)
+	}
 	var err error
 	for _, whole := range []bool{false, true} { // whole ones with the best of what is in them
 		var list []*task
 		if list, err = choices.tasks(d.Caps(), record, whole, !whole); err == nil {
 			list = choices.unknown(list)
-			d.prepare(list)
+			t.together(func() { d.prepare(list) })
 			err = choices.tune(list, report, over, timed)
 		}
 		if err != nil {
@@ -55,8 +61,8 @@ func (d *Device) Tune(ctx context.Context, record Recorder, limit time.Duration,
 		}
 		end = end.Add(limit / 2)
 	}
-	d.tuning.Choices = choices
-	d.tuning.save()
+	t.Choices = choices
+	t.save()
 	d.choose(choices)
 	if err != nil {
 		return fmt.Errorf("gpu: tune: %w", err)
@@ -97,7 +103,7 @@ func (c *Choices) tune(list []*task, report func(Tuned), over func() bool, timed
 			took, err := timed(a, best)
 			if errors.Is(err, ErrDeviceLost) {
 				c.Faulty[a.variant] = one.problem + ": " + err.Error()
-				return err
+				return fmt.Errorf("%s: %s: %w; the variant is switched off from now on: start again", one.problem, a.variant, err)
 			} else if err != nil {
 				took = 0 // too large for the memory, or for the compiler
 			}

@@ -3,6 +3,7 @@ package gpu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	vulkan "github.com/vulkan-go/vulkan"
 )
 
 // someTask is a task of variants that do nothing, best first.
@@ -131,6 +134,11 @@ func results(values ...float32) []output {
 	return []output{{&Tensor{Name: "y", Shape: []int{len(values)}}, values}}
 }
 
+// refusal is the error of a pipeline that was not made.
+func refusal(r vulkan.Result) error {
+	return fmt.Errorf("module: %w: %w", errPipeline, check("create pipeline", r))
+}
+
 // Variants are compared with the last one, within what moved inputs change.
 func TestCheck(t *testing.T) {
 	nan := float32(math.NaN())
@@ -187,11 +195,30 @@ func TestCheck(t *testing.T) {
 	if ran, err := check(tn, lost); err != nil || slices.Contains(ran, "rounded") || len(tn.Faulty) != 4 {
 		t.Errorf("%v, ran %v, faulty %v", err, ran, tn.Faulty)
 	}
-	// The plainest one has nothing to be replaced by.
-	if _, err := check(fresh(), map[string]error{"plain": ErrDeviceLost}); !errors.Is(err, ErrDeviceLost) || errors.Is(err, errSwitchedOff) {
-		t.Errorf("plainest lost the device: %v", err)
+	// Without the plainest one the others are compared with the next.
+	tn = fresh()
+	lost = map[string]error{"plain": ErrDeviceLost}
+	if _, err := check(tn, lost); !errors.Is(err, errSwitchedOff) || tn.Faulty["plain"] == "" || len(tn.Faulty) != 1 {
+		t.Errorf("%v, faulty %v", err, tn.Faulty)
 	}
-	// An interruption is nobody's fault.
+	if ran, err := check(tn, lost); err != nil || slices.Contains(ran, "plain") || ran[0] != "other" {
+		t.Errorf("%v, ran %v", err, ran)
+	}
+	// A driver that refuses a shader, whatever it says, refuses that one only.
+	for _, r := range []vulkan.Result{-13, vulkan.ErrorOutOfDeviceMemory, vulkan.ErrorOutOfHostMemory, vulkan.ErrorInitializationFailed} {
+		for _, variant := range []string{"exact", "plain"} {
+			tn = fresh()
+			refused := map[string]error{variant: refusal(r)}
+			if _, err := check(tn, refused); err != nil || !strings.Contains(tn.Faulty[variant], "refuses") {
+				t.Errorf("result %d of %s: %v, faulty %v", r, variant, err, tn.Faulty)
+			}
+		}
+	}
+	// Lack of memory is nobody's fault, nor is an interruption.
+	tn = fresh()
+	if _, err := check(tn, map[string]error{"exact": ErrOutOfMemory}); !errors.Is(err, ErrOutOfMemory) || len(tn.Faulty)+len(tn.Testing) != 0 {
+		t.Errorf("%v, faulty %v, testing %v", err, tn.Faulty, tn.Testing)
+	}
 	tn = fresh()
 	if _, err := check(tn, map[string]error{"exact": context.Canceled}); !errors.Is(err, context.Canceled) || len(tn.Faulty)+len(tn.Testing) != 0 {
 		t.Errorf("%v, faulty %v, testing %v", err, tn.Faulty, tn.Testing)
@@ -239,6 +266,7 @@ func TestCheckEndsProgram(t *testing.T) {
 		for start := 1; start <= last; start++ {
 			tn := &tuning{path: file}
 			tn.load()
+			tn.blame()
 			died := false
 			func() {
 				defer func() { died = recover() != nil }()
@@ -260,6 +288,48 @@ func TestCheckEndsProgram(t *testing.T) {
 			if _, off := tn.Faulty["deadly"]; off != (start == last) {
 				t.Errorf("%s, start %d: off %v", name, start, off)
 			}
+		}
+	}
+}
+
+// The variants that are not faulty are taken and, if all are, the last.
+func TestSound(t *testing.T) {
+	fits := []*Variant{{Module: "a"}, {Module: "b"}, {Module: "c"}}
+	for faulty, want := range map[string]string{"": "a", "a": "b", "c": "a", "a b": "c", "a c": "b", "a b c": "c"} {
+		c := Choices{}.clone()
+		for _, name := range strings.Fields(faulty) {
+			c.Faulty[name] = "reason"
+		}
+		if got := c.choose(&pick{fits: fits}); got.Module != want {
+			t.Errorf("of faulty %q: %s, want %s", faulty, got.Module, want)
+		}
+	}
+}
+
+// A run that does not end loses the device, unless somebody stopped it or the
+// device is a CPU.
+func TestPatiently(t *testing.T) {
+	usual := patience
+	defer func() { patience = usual }()
+	endless := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	var d Device // a GPU
+	patience = time.Millisecond
+	if err := d.patiently(context.Background(), endless); !errors.Is(err, ErrDeviceLost) || !d.stuck {
+		t.Errorf("endless: %v, stuck %v", err, d.stuck)
+	}
+	(&buffer{dev: &d}).close() // frees nothing that the device may still use
+	(&Program{dev: &d}).Close()
+
+	stopped, stop := context.WithCancel(context.Background())
+	stop()
+	for _, kind := range []Kind{Discrete, CPU} {
+		var d Device
+		d.Kind = kind
+		if err := d.patiently(stopped, endless); !errors.Is(err, context.Canceled) || d.stuck {
+			t.Errorf("stopped on %v: %v, stuck %v", kind, err, d.stuck)
 		}
 	}
 }

@@ -30,14 +30,35 @@ type record struct {
 	Choices
 }
 
-func (d *Device) openTuning() (*tuning, error) {
+// openTuning reads what is known of the device; with anew that is forgotten, but
+// for the variants in the middle of whose tests programs ended.
+func (d *Device) openTuning(anew bool) (*tuning, error) {
 	about, err := d.fingerprint()
 	if err != nil {
 		return nil, err
 	}
 	t := &tuning{path: d.cacheFile(".tuning"), about: about}
 	t.load()
+	if anew {
+		ended := t.Testing
+		t.reset()
+		t.Testing = ended
+	}
+	t.blame()
 	return t, nil
+}
+
+// mostTests is how often a program may end in the middle of a variant's test.
+const mostTests = 2
+
+// blame switches off the variants in the middle of whose tests programs ended too
+// often: it was hardly somebody who stopped them.
+func (t *tuning) blame() {
+	for variant, times := range t.Testing {
+		if times >= mostTests {
+			t.Faulty[variant] = "the program ended in the middle of its test, more than once"
+		}
+	}
 }
 
 // fingerprint identifies all that results and times depend on: the modules, the

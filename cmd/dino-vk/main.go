@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"dino-vk/gpu"
 )
 
 func main() { os.Exit(program(os.Args, os.Stdout)) }
@@ -30,6 +32,9 @@ func program(args []string, stdout io.Writer) int {
 		fmt.Fprintln(os.Stderr, "dino-vk: interrupted")
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "dino-vk:", err)
+	}
+	if errors.Is(err, gpu.ErrDeviceLost) {
+		fmt.Fprintln(os.Stderr, "dino-vk: a kernel or the driver may be at fault: DINOVK_DISABLE=coopmat2, or coopmat, does without matrix units; dino-vk tune tests every kernel anew")
 	}
 	return exitCode(err)
 }

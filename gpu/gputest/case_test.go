@@ -17,6 +17,13 @@ func add(g *gpu.Graph, y, x *gpu.Tensor) {
 	g.Dispatch(g.Pick(gpu.Plain("add"), n), gpu.Groups{(n + 255) / 256, 1, 1}, push, y, x)
 }
 
+func TestOpen(t *testing.T) {
+	dev := gputest.Open(t)
+	if dev.Lost() || gputest.Open(t) != dev {
+		t.Error("a device that works was opened again")
+	}
+}
+
 // y = (y + x) + z, with z = x + x made in the graph.
 func TestCase(t *testing.T) {
 	for _, n := range []int{1, 31, 32, 33, 1009, 4096} {

@@ -20,7 +20,7 @@ var process struct {
 }
 
 // Open returns the device that all tests of the process share, opened on
-// first use as the environment says (DINOVK_DEVICE, DINOVK_VALIDATE,
+// first use, and again where a test lost it, as the environment says (DINOVK_DEVICE, DINOVK_VALIDATE,
 // DINOVK_DISABLE). Without one it skips the test, or fails it where
 // DINOVK_REQUIRE_GPU=1. Messages of the validation layer that come until the
 // test ends fail it.
@@ -28,6 +28,9 @@ func Open(t testing.TB) *gpu.Device {
 	t.Helper()
 	process.Lock()
 	defer process.Unlock()
+	if process.dev != nil && process.dev.Lost() { // to another test, whose failure says so
+		process.dev, process.seen = nil, 0
+	}
 	if process.dev == nil && process.err == nil {
 		process.dev, process.err = gpu.Open(gpu.Options{})
 	}
@@ -69,6 +72,9 @@ func need(t testing.TB, err error) {
 func report(t testing.TB) {
 	process.Lock()
 	defer process.Unlock()
+	if process.dev == nil { // it was lost, and could not be opened again
+		return
+	}
 	list := process.dev.ValidationMessages()
 	for _, m := range list[process.seen:] {
 		t.Errorf("validation: %s", m)

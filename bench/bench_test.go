@@ -167,6 +167,9 @@ func TestVariants(t *testing.T) {
 func stepKernels(t *testing.T, dev *gpu.Device, c dino.Config) []string {
 	t.Helper()
 	c.DropPathRate = 0.1
+	if c.Precise(dev.Caps()).Precision == dino.FP16 {
+		c.Precision = dino.BF16 // which has no loss scale to prepare
+	}
 	store := gpu.NewStore()
 	pictures := store.New("pictures", gpu.U32, c.BatchSize, (3*c.ImageSize*c.ImageSize/4+63)/64*64)
 	table := store.New("table", gpu.U32, c.BatchSize, 4)

@@ -22,29 +22,29 @@ func (g Goal) String() string { return fmt.Sprintf("ratio: %s=%.3f", g.Name, g.V
 
 // CompareKernels times a recipe's operations that PyTorch has, too, and products
 // of square matrices, here and there by turns. On GPUs they are timed in
-// bfloat16, too. progress is told of each.
-func (c Comparison) CompareKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, progress func(Pair)) ([]Pair, error) {
+// bfloat16 before. progress is told of each, done of all pairs of a type.
+func (c Comparison) CompareKernels(ctx context.Context, dev *gpu.Device, r Recipe, p Peaks, limit time.Duration, e Effort, progress func(Pair), done func([]Pair) error) error {
 	script, err := newTorch(ctx, c.Python)
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
 	defer script.close()
 	w, err := script.startWorker(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
 	defer w.close()
 	config := kernelBatch(r.Config, p, limit)
 	types, cubes := []gpu.Type{gpu.F32}, []operation{cube(1024)}
 	if dev.Info().Kind != gpu.CPU {
-		types, cubes = append(types, gpu.BF16), append(cubes, cube(4096))
+		types, cubes = []gpu.Type{gpu.BF16, gpu.F32}, append(cubes, cube(4096))
 	}
-	var all []Pair
 	for _, typ := range types {
+		var all []Pair
 		for i, o := range slices.Concat(cubes, compared(config)) {
 			found, err := w.pairs(ctx, dev, o, typ, e, c.Rounds)
 			if err != nil {
-				return nil, fmt.Errorf("bench: %s: %w", o.name, err)
+				return fmt.Errorf("bench: %s: %w", o.name, err)
 			}
 			for _, one := range found {
 				if i >= len(cubes) {
@@ -54,8 +54,11 @@ func (c Comparison) CompareKernels(ctx context.Context, dev *gpu.Device, r Recip
 				progress(one)
 			}
 		}
+		if err := done(all); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
 }
 
 // PairGoals are the goals that pairs of a recipe on a device decide: on a GPU in
@@ -104,8 +107,11 @@ func PairGoals(kind gpu.Kind, recipe string, pairs []Pair) []Goal {
 // average, of ViT-S/16.
 func MeasureCopies(ctx context.Context, dev *gpu.Device, p Peaks, e Effort) ([]Goal, error) {
 	c := paper()
-	c.BatchSize = 16
-	return measureCopies(ctx, dev, sizesOf(c), 64<<20, p, e)
+	c.BatchSize = 16 // 50 MB of logits, beyond a processor's caches
+	if dev.Info().Kind != gpu.CPU {
+		c.BatchSize = 64
+	}
+	return measureCopies(ctx, dev, sizesOf(c), int(min(256<<20, dev.Caps().MaxBinding/2)), p, e)
 }
 
 // measureCopies does it with a layer norm of so many bytes.

@@ -138,7 +138,11 @@ func TestCompareKernels(t *testing.T) {
 	c := Comparison{Python: []string{"python3", "/usr/bin/python3"}, Rounds: 1}
 	low := Peaks{GFLOPs: 1e-9, GBs: 1e-9} // so that the batch becomes one image
 	told := 0
-	list, err := c.CompareKernels(context.Background(), gputest.Open(t), tiny(), low, time.Second, Effort{Least: 1, Most: 1, Time: time.Millisecond}, func(Pair) { told++ })
+	var list []Pair
+	err := c.CompareKernels(context.Background(), gputest.Open(t), tiny(), low, time.Second, Effort{Least: 1, Most: 1, Time: time.Millisecond}, func(Pair) { told++ }, func(all []Pair) error {
+		list = append(list, all...)
+		return nil
+	})
 	if errors.Is(err, ErrNoPyTorch) {
 		t.Skip(err)
 	}

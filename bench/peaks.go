@@ -133,7 +133,7 @@ func arithmetic(ctx context.Context, dev *gpu.Device, e Effort, shader gpu.Shade
 // copies are the rates of copying memory in GB/s, read and written bytes
 // together.
 func copies(ctx context.Context, dev *gpu.Device, e Effort) (shader, buffer float64, err error) {
-	const bytes = 128 << 20 // beyond the caches, within what every device binds
+	const bytes = 256 << 20 // beyond the caches; some devices bind half of it
 	n := int(min(bytes, dev.Caps().MaxBinding)) / 4 &^ 3
 	store := gpu.NewStore()
 	x, y := store.New("x", gpu.F32, n), store.New("y", gpu.F32, n)

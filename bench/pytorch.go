@@ -47,6 +47,9 @@ func (p *PyTorch) String() string {
 // ErrNoPyTorch says that no Python with PyTorch was found, and how to get one.
 var ErrNoPyTorch = errors.New("no Python with PyTorch: apt-get install python3-torch python3-numpy libopenblas0-pthread (Debian and Ubuntu; make bench-torch does it)")
 
+// errTorch says that a variant does not run, as where PyTorch is too old for it.
+var errTorch = errors.New("torch_step.py failed")
+
 // ErrLoss says that two programs that should compute the same do not.
 var ErrLoss = errors.New("the losses differ from PyTorch's")
 
@@ -79,8 +82,9 @@ type Comparison struct {
 // Compare runs a recipe's steps here and in PyTorch by turns, from the same
 // weights and on the same crops: in PyTorch as plain float32 and, on CUDA, as
 // the faster variants that this PyTorch has, too. Beside the plain one this
-// program computes in float32, beside those in the recipe's precision. The error
-// is ErrNoPyTorch, or ErrLoss if two don't compute the same.
+// program computes in float32, beside those in the recipe's precision. A variant
+// that this PyTorch can't run is left out. The error is ErrNoPyTorch, or ErrLoss
+// if two don't compute the same; what else was compared is returned all the same.
 func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) ([]PyTorch, error) {
 	script, err := newTorch(ctx, c.Python)
 	if err != nil {
@@ -95,18 +99,23 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	var list []PyTorch
+	var errs []error
 	for _, variant := range variants {
 		ours := r
 		if variant == Plain {
 			ours = r.WithPrecision(dino.FP32)
 		}
 		p, err := c.byTurns(ctx, dev, ours, script, variant, progress)
-		if err != nil {
-			return nil, err
+		switch {
+		case err == nil:
+			list = append(list, p)
+		case errors.Is(err, errTorch) && variant != Plain && ctx.Err() == nil:
+			progress(fmt.Sprintf("left out: PyTorch, %s: %v", variant, err))
+		default:
+			errs = append(errs, err)
 		}
-		list = append(list, p)
 	}
-	return list, nil
+	return list, errors.Join(errs...)
 }
 
 // byTurns runs the steps of a recipe here and of a variant in PyTorch.
@@ -126,7 +135,7 @@ func (c Comparison) byTurns(ctx context.Context, dev *gpu.Device, r Recipe, scri
 		}
 		output, err := script.run(ctx, variant, script.threads, steps)
 		if err != nil {
-			return p, fmt.Errorf("bench: %w", err)
+			return p, fmt.Errorf("bench: %w: %w", errTorch, err)
 		}
 		for _, one := range times[1:] {
 			ours = append(ours, one.Duration.Seconds())
@@ -279,9 +288,8 @@ func (t *torch) run(ctx context.Context, variant string, n threads, steps int) (
 	return out, nil
 }
 
-// choose finds the variants that are worth comparing with and that work. On
-// the CPU that is the plain one, and it finds its fastest setting by a few steps
-// of each.
+// choose finds the variants that are worth comparing with. On the CPU that is the
+// plain one, and it finds its fastest setting by a few steps of each.
 func (t *torch) choose(ctx context.Context, progress func(string)) (variants []string, err error) {
 	n := runtime.NumCPU()
 	t.threads = threads{n, n}
@@ -297,7 +305,7 @@ func (t *torch) choose(ctx context.Context, progress func(string)) (variants []s
 		}
 		seconds := spread(out.Seconds[1:]).Median
 		if out.Device != onCPU {
-			return append([]string{Plain}, t.faster(ctx, progress)...), nil
+			return []string{Plain, Eager, Compiled}, nil
 		}
 		progress(fmt.Sprintf("PyTorch, %v: %s ms a step", s, figure(1000*seconds)))
 		if seconds < best {
@@ -305,18 +313,6 @@ func (t *torch) choose(ctx context.Context, progress func(string)) (variants []s
 		}
 	}
 	return []string{Plain}, nil
-}
-
-// faster lists the other variants that this PyTorch can run.
-func (t *torch) faster(ctx context.Context, progress func(string)) (variants []string) {
-	for _, v := range []string{Eager, Compiled} {
-		if _, err := t.run(ctx, v, t.threads, 1); err != nil {
-			progress(fmt.Sprintf("left out: PyTorch, %s: %v", v, err))
-			continue
-		}
-		variants = append(variants, v)
-	}
-	return variants
 }
 
 // onCPU is the name of the CPU in torch_step.py's output.

@@ -57,7 +57,7 @@ func TestPyTorch(t *testing.T) {
 		"two crops, free":       func(c *dino.Config) { c.LocalCropsNumber, c.NormLastLayer, c.HeadLayers = 0, false, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := tiny().Config
+			c := tiny().WithPrecision(dino.FP32).Config
 			change(&c)
 			ours, err := NewTraining(gputest.Open(t), c)
 			if err != nil {

@@ -99,7 +99,8 @@ func (o operation) variants(ctx context.Context, dev *gpu.Device, typ gpu.Type, 
 			v := Variant{Kernel: k, Picked: true}
 			for _, t := range tasks[k.Pass] {
 				name := caps.Choices.Fastest[t.Problem]
-				v.Picked = v.Picked && chosen[t.Problem] == name
+				usual, asked := chosen[t.Problem] // the usual variants of other kernels may leave nothing to do
+				v.Picked = v.Picked && (!asked || usual == name)
 				if !slices.Contains(v.Variants, name) {
 					v.Variants = append(v.Variants, name)
 				}

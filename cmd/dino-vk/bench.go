@@ -128,6 +128,7 @@ type benchRun struct {
 	parts   []string
 	recipes []bench.Recipe
 	result  *bench.Result
+	path    string // of the readable result, once written
 }
 
 // runBench measures parts of the recipes and writes the result.
@@ -154,12 +155,14 @@ func runBench(c *cli.Context, parts, recipes []string) (err error) {
 	if err := measure(); err != nil {
 		return err
 	}
-	path, err := b.result.Write(c.Path("output"))
-	if err != nil {
-		return err
-	}
-	b.say("results are in %s", path)
+	b.say("results are in %s", b.path)
 	return bench.CheckSpills(b.result.Shaders)
+}
+
+// save writes what was measured until now: whatever ends the rest, it is not lost.
+func (b *benchRun) save() (err error) {
+	b.path, err = b.result.Write(b.Path("output"))
+	return err
 }
 
 func (b *benchRun) say(format string, args ...any) { fmt.Fprintf(b.App.Writer, format+"\n", args...) }
@@ -177,7 +180,7 @@ func (b *benchRun) peaks(parts ...string) error {
 	}
 	b.result.Peaks = &p
 	b.say("peaks: %v", b.result.Peaks)
-	return nil
+	return b.save()
 }
 
 // measure measures this program alone.
@@ -193,6 +196,9 @@ func (b *benchRun) measure() error {
 			}
 			b.result.Steps = append(b.result.Steps, s)
 			b.say("step: %v", s)
+			if err := b.save(); err != nil {
+				return err
+			}
 		}
 		for _, part := range []func(bench.Recipe) error{b.host, b.kernels, b.variants, b.growth} {
 			if err := part(r); err != nil {
@@ -213,7 +219,7 @@ func (b *benchRun) host(r bench.Recipe) error {
 	}
 	b.result.Host = append(b.result.Host, h)
 	b.say("host: %v", h)
-	return nil
+	return b.save()
 }
 
 func (b *benchRun) kernels(r bench.Recipe) error {
@@ -225,7 +231,7 @@ func (b *benchRun) kernels(r bench.Recipe) error {
 		b.say("%s", k.Line(b.result.Peaks))
 	})
 	b.result.Kernels = append(b.result.Kernels, list...)
-	return err
+	return errors.Join(err, b.save())
 }
 
 func (b *benchRun) variants(r bench.Recipe) error {
@@ -237,7 +243,7 @@ func (b *benchRun) variants(r bench.Recipe) error {
 		b.say("%s", v.Line(b.result.Peaks))
 	})
 	b.result.Variants = append(b.result.Variants, list...)
-	return err
+	return errors.Join(err, b.save())
 }
 
 func (b *benchRun) growth(r bench.Recipe) error {
@@ -250,7 +256,7 @@ func (b *benchRun) growth(r bench.Recipe) error {
 		b.result.Growth = append(b.result.Growth, g)
 		b.say("growth: %v", g)
 	}
-	return err
+	return errors.Join(err, b.save())
 }
 
 func (b *benchRun) shaders() error {
@@ -270,5 +276,5 @@ func (b *benchRun) shaders() error {
 	if err == nil {
 		b.say("%s", bench.SumUpShaders(b.result.Shaders))
 	}
-	return err
+	return errors.Join(err, b.save())
 }

@@ -26,6 +26,9 @@ func (b *benchRun) compare() error {
 	for _, h := range b.result.Host {
 		b.reach(h.Goals()...)
 	}
+	if err := b.save(); err != nil {
+		return err
+	}
 	if err := b.peaks(benchPeaks, benchKernels); err != nil {
 		return err
 	}
@@ -35,6 +38,9 @@ func (b *benchRun) compare() error {
 			return err
 		}
 		b.reach(goals...)
+		if err := b.save(); err != nil {
+			return err
+		}
 	}
 	if err := b.compareKernels(comparison, r); err != nil {
 		return err
@@ -45,7 +51,7 @@ func (b *benchRun) compare() error {
 	for _, g := range b.result.Growth {
 		b.reach(g.Goal())
 	}
-	return nil
+	return b.save()
 }
 
 // reach says goals and keeps them.
@@ -61,9 +67,6 @@ func (b *benchRun) compareSteps(comparison bench.Comparison, r bench.Recipe) err
 		return nil
 	}
 	compared, err := comparison.Compare(b.Context.Context, b.dev, r, func(line string) { b.say("%s", line) })
-	if err != nil {
-		return err
-	}
 	b.result.PyTorch = compared
 	for _, p := range compared {
 		b.say("losses agree: they differ by %.1e of them at most", p.Error)
@@ -71,7 +74,7 @@ func (b *benchRun) compareSteps(comparison bench.Comparison, r bench.Recipe) err
 		b.say("dino-vk: %.2f images/s", p.Ours)
 	}
 	b.reach(bench.StepGoals(compared)...)
-	return nil
+	return errors.Join(err, b.save())
 }
 
 func (b *benchRun) compareKernels(comparison bench.Comparison, r bench.Recipe) error {
@@ -79,11 +82,11 @@ func (b *benchRun) compareKernels(comparison bench.Comparison, r bench.Recipe) e
 		return nil
 	}
 	b.say("kernels of %s beside PyTorch's:", r.Name)
-	pairs, err := comparison.CompareKernels(b.Context.Context, b.dev, r, *b.result.Peaks, kernelsLimit, pairEffort, func(p bench.Pair) { b.say("%s", p.Line()) })
-	if err != nil {
-		return err
-	}
-	b.result.Pairs = pairs
-	b.reach(bench.PairGoals(b.dev.Info().Kind, r.Name, pairs)...)
-	return nil
+	return comparison.CompareKernels(b.Context.Context, b.dev, r, *b.result.Peaks, kernelsLimit, pairEffort,
+		func(p bench.Pair) { b.say("%s", p.Line()) },
+		func(pairs []bench.Pair) error {
+			b.result.Pairs = append(b.result.Pairs, pairs...)
+			b.reach(bench.PairGoals(b.dev.Info().Kind, r.Name, pairs)...)
+			return b.save()
+		})
 }

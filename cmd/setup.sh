@@ -9,7 +9,7 @@ grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null && jpeg=libturbojpeg
 want="$want $jpeg"
 [ "${1:-}" = torch ] && want="$want python3-torch python3-torchvision python3-pil python3-numpy libopenblas0-pthread"
 [ "${1:-}" = onnx ] && want="$want python3-onnx"
-[ "${1:-}" = bundle ] && want="$want libx11-6 libxext6 xz-utils"
+[ "${1:-}" = bundle ] && want="$want libx11-6 libxext6 libegl1 xz-utils"
 missing=""
 for p in $want; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

@@ -20,9 +20,9 @@ cp cmd/bundle/run.sh "$to/"
 	"$go" test -c -ldflags='-s -w' -o "$to/$folder/$(basename "$folder").test" "./$folder"
 done
 
-# Vulkan's loader and libjpeg-turbo; X11's, without which NVIDIA's driver does
-# not load. The C library's are the machine's own.
-for wanted in libvulkan.so.1 libturbojpeg.so.0 libX11.so.6 libXext.so.6; do
+# Vulkan's loader and libjpeg-turbo; X11's and EGL's loader, without which NVIDIA's
+# driver does not load. The C library's are the machine's own.
+for wanted in libvulkan.so.1 libturbojpeg.so.0 libX11.so.6 libXext.so.6 libEGL.so.1; do
 	file=$(realpath "$(cc -print-file-name=$wanted)")
 	cp "$file" "$to/lib/$wanted"
 	ldd "$file" | sed -n 's/^\t\([^ ]*\) => \(\/[^ ]*\).*/\1 \2/p' | while read -r needed path; do

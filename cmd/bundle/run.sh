@@ -74,7 +74,8 @@ libraries() {
 	export LD_LIBRARY_PATH=${path:+$path:}$tmp/lib
 }
 
-gpu() { bin/dino-vk devices 2>/dev/null | grep -q 'kind .*GPU'; }
+# Not through a pipe, whose reader would end before dino-vk does.
+gpu() { grep -q 'kind .*GPU' <<<"$(bin/dino-vk devices 2>/dev/null)"; }
 
 # manifest FILE LIBRARY: of a driver, for Vulkan's loader or EGL's.
 manifest() { printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$2" >"$1"; }
@@ -109,7 +110,7 @@ driver() {
 # they ended are left in $tmp. After a test that ends the program, or lasts until
 # the limit, the ones that did not begin go on.
 package() {
-	local test=$PWD/$1/${1##*/}.test log=$tmp/${1//\//_}.$2 begun=$SECONDS all names skip='' code seconds
+	local test=$PWD/$1/${1##*/}.test log=$tmp/${1//\//_}.$2 begun=$SECONDS all names skip='' seen code seconds
 	all=$(cd "$1" && "$test" -test.list "${RUN:-.}" 2>/dev/null | grep -E '^(Test|Example|Fuzz)')
 	names=$(awk -v part="$2" -v parts="$3" 'NR % parts == part % parts' <<<"$all" | paste -sd '|')
 	: >"$log"

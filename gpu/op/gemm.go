@@ -215,7 +215,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 	defer g.Whole()() // variants cut sums into other parts
 	sh := g.Pick(gemmKernel, gemmProblem{p, size, true})
-	if sh.Module == lanesGEMM.Module {
+	if sh.Has("CHUNKS") { // its workgroups add up parts in an order of their own
 		p.lanes(g, size, sh)
 		p.addSums(g, nil)
 		return

@@ -26,13 +26,12 @@ func testScaledOptimizer(t *testing.T, rule Rule) {
 	r := newOptimRig(t, rule, gpu.F16, optimParams, 64<<10)
 	scale := 1024.0
 	r.must(r.store.WriteF32(r.scaler, []float32{float32(scale), 0, 0, 0}))
-	type tensor struct{ p, m, v, teacher []float64 }
-	want := map[string]tensor{}
+	want := map[string]optimState{}
 	for i, p := range optimParams {
 		w := gputest.Normal(uint64(i), p.Len())
 		r.must(r.store.WriteF32(r.roles.Weight.Tensor(p.Name), w))
 		r.must(r.store.WriteF32(r.roles.Teacher.Tensor(p.Name), w))
-		want[p.Name] = tensor{gputest.Float64(w), make([]float64, p.Len()), make([]float64, p.Len()), gputest.Float64(w)}
+		want[p.Name] = newOptimState(w, w)
 	}
 	made, madeLast := 0, 0
 	for step := range steps {
@@ -53,9 +52,9 @@ func testScaledOptimizer(t *testing.T, rule Rule) {
 			exact.Bias1Last, exact.Bias2Last = biasAfter(0.9, madeLast+1), biasAfter(0.999, madeLast+1)
 			if g64 := gputest.Float64(g); flags&Frozen == 0 && !skip && (flags&LastLayer == 0 || settings.FreezeLast == 0) {
 				ref.Clip(g64, clip)
-				refRule(rule, flags, exact, x.p, g64, x.m, x.v)
+				x.step(rule, flags, exact, clip, ofComplement, g64)
 			}
-			ref.EMA(x.teacher, x.p, 0.996)
+			x.average()
 		}
 		if skip {
 			scale /= 2
@@ -67,19 +66,7 @@ func testScaledOptimizer(t *testing.T, rule Rule) {
 			t.Fatalf("step %d: %+v, want a scale of %g", step, got, scale)
 		}
 	}
-	for _, p := range optimParams {
-		x := want[p.Name]
-		// As in TestOptimizer; the corrections were formed in float32 by at most
-		// 2·3 operations, and with rates of 1e-3 that stays far below.
-		for role, c := range map[string]struct {
-			got  *Bank
-			want []float64
-		}{"weight": {r.roles.Weight, x.p}, "teacher": {r.roles.Teacher, x.teacher}} {
-			if err := gputest.Compare(r.floats(c.got.Tensor(p.Name)), c.want, gputest.EpsOf(8*steps+32, largest(c.want))); err != nil {
-				t.Errorf("%s of %s: %v", role, p.Name, err)
-			}
-		}
-	}
+	r.compare(want)
 	for of, pair := range map[string][2]*Bank{"weight": {r.roles.Weight, r.roles.WeightCopy}, "teacher": {r.roles.Teacher, r.roles.TeacherCopy}} {
 		for i, bank := range pair[1].Banks() {
 			bytes := make([]byte, bank.Bytes())

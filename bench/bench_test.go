@@ -11,7 +11,6 @@ import (
 	"dino-vk/dino"
 	"dino-vk/gpu"
 	"dino-vk/gpu/gputest"
-	"dino-vk/gpu/op"
 )
 
 func TestMain(m *testing.M) { gputest.Main(m) }
@@ -171,14 +170,7 @@ func stepKernels(t *testing.T, dev *gpu.Device, c dino.Config) []string {
 		c.Precision = dino.BF16 // which has no loss scale to prepare
 	}
 	store := gpu.NewStore()
-	pictures := store.New("pictures", gpu.U32, c.BatchSize, (3*c.ImageSize*c.ImageSize/4+63)/64*64)
-	table := store.New("table", gpu.U32, c.BatchSize, 4)
-	step, err := dino.NewStep(c, dev.Caps(), store, func(g *gpu.Graph, params *gpu.Tensor) dino.Views {
-		a := op.DefaultAugmentation()
-		a.Locals, a.GlobalSize, a.LocalSize = c.LocalCropsNumber, c.ImageSize, c.LocalSize
-		crops := op.Augment(g, a, pictures, table, params)
-		return dino.Views{Globals: crops.Globals, Locals: crops.Locals, Table: table}
-	})
+	step, pictures, table, err := wholeStep(c, dev.Caps(), store)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,20 +142,25 @@ func odd() dino.Config {
 
 // stepGraphs records a training step that makes its own crops.
 func stepGraphs(c dino.Config, caps gpu.Caps) ([]*gpu.Graph, error) {
-	store := gpu.NewStore()
+	step, _, _, err := wholeStep(c, caps, gpu.NewStore())
+	if err != nil {
+		return nil, err
+	}
+	return step.Graphs(), nil
+}
+
+// wholeStep is a training step that makes its own crops, of the pictures that the
+// table lists.
+func wholeStep(c dino.Config, caps gpu.Caps, store *gpu.Store) (step *dino.Step, pictures, table *gpu.Tensor, err error) {
 	words := (3*c.ImageSize*c.ImageSize/4 + 63) / 64 * 64
-	pictures := store.New("pictures", gpu.U32, c.BatchSize, words)
-	table := store.New("table", gpu.U32, c.BatchSize, 4)
-	step, err := dino.NewStep(c, caps, store, func(g *gpu.Graph, params *gpu.Tensor) dino.Views {
+	pictures, table = store.New("pictures", gpu.U32, c.BatchSize, words), store.New("table", gpu.U32, c.BatchSize, 4)
+	step, err = dino.NewStep(c, caps, store, func(g *gpu.Graph, params *gpu.Tensor) dino.Views {
 		a := op.DefaultAugmentation()
 		a.Locals, a.GlobalSize, a.LocalSize = c.LocalCropsNumber, c.ImageSize, c.LocalSize
 		crops := op.Augment(g, a, pictures, table, params)
 		return dino.Views{Globals: crops.Globals, Locals: crops.Locals, Table: table}
 	})
-	if err != nil {
-		return nil, err
-	}
-	return step.Graphs(), nil
+	return step, pictures, table, err
 }
 
 // allShaders lists the shaders that recipes run on a device as it is, those of the

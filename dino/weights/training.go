@@ -118,7 +118,7 @@ func (t *Training) readOptimizer(optimizer *pth.Dict, student *Network) error {
 func ParamGroups(student *Network, trainG bool) [2][]string {
 	var groups [2][]string
 	for _, p := range student.Tensors {
-		if IsBuffer(p.Name) || p.Name == lastLayer+"weight_g" && !trainG {
+		if isBuffer(p.Name) || p.Name == lastLayer+"weight_g" && !trainG {
 			continue
 		}
 		i := 0
@@ -130,8 +130,8 @@ func ParamGroups(student *Network, trainG bool) [2][]string {
 	return groups
 }
 
-// IsBuffer reports whether a name is that of a running statistic.
-func IsBuffer(name string) bool {
+// isBuffer reports whether a name is that of a running statistic.
+func isBuffer(name string) bool {
 	return strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var") || strings.HasSuffix(name, ".num_batches_tracked")
 }
 

@@ -31,8 +31,8 @@ func (p RGB) Brightness(f float32) RGB {
 	})
 }
 
-// MeanLuma is the mean luminance, rounded half up.
-func (p RGB) MeanLuma() int {
+// meanLuma is the mean luminance, rounded half up.
+func (p RGB) meanLuma() int {
 	sum := 0
 	for i := 0; i < len(p.Pix); i += 3 {
 		sum += luma(p.Pix[i : i+3])
@@ -42,7 +42,7 @@ func (p RGB) MeanLuma() int {
 
 // Contrast is torchvision's adjust_contrast of an 8-bit picture.
 func (p RGB) Contrast(f float32) RGB {
-	mean := p.MeanLuma()
+	mean := p.meanLuma()
 	return p.mapPixels(func(out, in []uint8) {
 		for c := range 3 {
 			out[c] = blend(mean, int(in[c]), f)

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -146,28 +145,16 @@ func measureCopies(ctx context.Context, dev *gpu.Device, s sizes, bytes int, p P
 	return list, nil
 }
 
-// StepGoals are the goals that steps beside PyTorch decide. The first is the
-// ratio to PyTorch's plain form.
-func StepGoals(list []PyTorch) []Goal {
-	var goals []Goal
-	for _, p := range list {
-		goals = append(goals, Goal{stepName(p.Variant), p.Ratio()})
+// Goal is the ratio to PyTorch's speed: "step" to its plain form's.
+func (p *PyTorch) Goal() Goal {
+	if p.Variant == Plain {
+		return Goal{"step", p.Ratio()}
 	}
-	slices.SortStableFunc(goals, func(a, b Goal) int {
-		return cmp.Compare(len(a.Name), len(b.Name)) // "step" is the first
-	})
-	if len(list) > 0 { // the last are the fastest of both
-		goals = append(goals, Goal{"images-per-second", list[len(list)-1].Ours})
-	}
-	return goals
+	return Goal{"step-" + p.Variant, p.Ratio()}
 }
 
-func stepName(variant string) string {
-	if variant == Plain {
-		return "step"
-	}
-	return "step-" + variant
-}
+// Speed is the goal of this program's images per second in such steps.
+func (p *PyTorch) Speed() Goal { return Goal{"images-per-second", p.Ours} }
 
 // Goals are those that the host's part in a step decides.
 func (h Host) Goals() []Goal {

@@ -56,11 +56,13 @@ func TestPairGoals(t *testing.T) {
 }
 
 func TestStepGoals(t *testing.T) {
-	list := StepGoals([]PyTorch{{Variant: Plain, Ours: 6, Theirs: 3}, {Variant: Eager, Ours: 6, Theirs: 12}})
-	want := []Goal{{"step", 2}, {"step-eager", 0.5}, {"images-per-second", 6}}
-	for i, g := range want {
-		if i >= len(list) || list[i] != g {
-			t.Fatalf("%v, want %v", list, want)
+	for variant, want := range map[string]Goal{Plain: {"step", 0.5}, Eager: {"step-eager", 0.5}} {
+		p := PyTorch{Variant: variant, Ours: 6, Theirs: 12}
+		if got := p.Goal(); got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+		if got, want := p.Speed(), (Goal{"images-per-second", 6}); got != want {
+			t.Errorf("%v, want %v", got, want)
 		}
 	}
 }

@@ -83,22 +83,22 @@ type Comparison struct {
 // weights and on the same crops: in PyTorch as plain float32 and, on CUDA, as
 // the faster variants that this PyTorch has, too. Beside the plain one this
 // program computes in float32, beside those in the recipe's precision. A variant
-// that this PyTorch can't run is left out. The error is ErrNoPyTorch, or ErrLoss
-// if two don't compute the same; what else was compared is returned all the same.
-func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string)) ([]PyTorch, error) {
+// that this PyTorch can't run is left out. done is told of each, the plain one
+// first. The error is ErrNoPyTorch, or ErrLoss if two don't compute the same, which
+// does not keep the others from being compared.
+func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, progress func(string), done func(PyTorch) error) error {
 	script, err := newTorch(ctx, c.Python)
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
 	defer script.close()
 	if err := script.writeInput(dev, r); err != nil {
-		return nil, err
+		return err
 	}
 	variants, err := script.choose(ctx, progress)
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
-	var list []PyTorch
 	var errs []error
 	for _, variant := range variants {
 		ours := r
@@ -108,14 +108,14 @@ func (c Comparison) Compare(ctx context.Context, dev *gpu.Device, r Recipe, prog
 		p, err := c.byTurns(ctx, dev, ours, script, variant, progress)
 		switch {
 		case err == nil:
-			list = append(list, p)
+			errs = append(errs, done(p))
 		case errors.Is(err, errTorch) && variant != Plain && ctx.Err() == nil:
 			progress(fmt.Sprintf("left out: PyTorch, %s: %v", variant, err))
 		default:
 			errs = append(errs, err)
 		}
 	}
-	return list, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // byTurns runs the steps of a recipe here and of a variant in PyTorch.

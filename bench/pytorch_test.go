@@ -3,7 +3,13 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"dino-vk/dino"
@@ -12,7 +18,7 @@ import (
 
 func TestNoPyTorch(t *testing.T) {
 	c := Comparison{Python: []string{"/nonexistent/python", "false"}, Steps: 1, Rounds: 1}
-	_, err := c.Compare(context.Background(), gputest.Open(t), tiny(), func(string) {})
+	err := c.Compare(context.Background(), gputest.Open(t), tiny(), func(string) {}, nil)
 	if !errors.Is(err, ErrNoPyTorch) {
 		t.Errorf("without PyTorch: %v", err)
 	}
@@ -33,6 +39,42 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s, off by %g: %v", c.variant, c.off, err)
 		}
 	}
+}
+
+// TestVariantsOfPyTorch compares with each on a GPU, here a pretended one, and
+// leaves out those that fail.
+func TestVariantsOfPyTorch(t *testing.T) {
+	for _, python := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(python, "-c", "import numpy, torch").Run() != nil {
+			continue
+		}
+		pretends := filepath.Join(t.TempDir(), "python")
+		script := fmt.Sprintf(`#!/bin/sh
+case "$*" in *compiled*) echo no compiler >&2; exit 1 ;; *eager*) set -- "$@" --variant plain ;; esac
+out=$(%s "$@") || exit
+echo "$out" | sed 's/"device": "[^"]*"/"device": "a GPU"/'
+`, python)
+		if err := os.WriteFile(pretends, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var got, told []string
+		c := Comparison{Python: []string{pretends}, Steps: 2, Rounds: 1}
+		err := c.Compare(context.Background(), gputest.Open(t), tiny().WithPrecision(dino.FP32), func(line string) { told = append(told, line) }, func(p PyTorch) error {
+			got = append(got, p.Variant)
+			if p.Threads != "a GPU" || !(p.Ratio() > 0) {
+				t.Errorf("%+v", p)
+			}
+			return nil
+		})
+		if err != nil || !slices.Equal(got, []string{Plain, Eager}) {
+			t.Errorf("%v: compared %v", err, got)
+		}
+		if last := told[len(told)-1]; !strings.HasPrefix(last, "left out: PyTorch, compiled: ") || !strings.Contains(last, "no compiler") {
+			t.Errorf("told %q", told)
+		}
+		return
+	}
+	t.Skip(ErrNoPyTorch)
 }
 
 // TestPyTorch checks that PyTorch, where there is one, computes the losses that

@@ -206,7 +206,7 @@ vit() {
 tune() {
 	local n
 	for n in 1 2 3 4 5 6; do
-		program bench tune && return
+		program bench tune --batch-size "${BATCH:-64}" && return
 		case $? in 124 | 137) break ;; esac
 	done
 	failed=1

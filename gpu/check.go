@@ -160,7 +160,7 @@ func (t *tuning) try(variant, problem string, attempt func() error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, ErrOutOfMemory) && !errors.Is(err, errPipeline):
+	case errors.Is(err, ErrOutOfMemory) && !errors.Is(err, ErrRefused):
 		return err
 	}
 	t.Faulty[variant] = fmt.Sprintf("%s: %v", problem, err)

@@ -12,6 +12,7 @@ var (
 	ErrNoDevice    = errors.New("no usable Vulkan device")
 	ErrOutOfMemory = errors.New("out of memory")
 	ErrDeviceLost  = errors.New("the Vulkan device was lost")
+	ErrRefused     = errors.New("the driver refuses the shader") // whatever reason it gives
 )
 
 // resultNames are the results that a compute program can meet.

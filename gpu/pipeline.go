@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -200,9 +199,6 @@ func (s Shader) String() string {
 	return b.String()
 }
 
-// errPipeline says that the driver did not compile a shader, whatever reason it gives.
-var errPipeline = errors.New("the driver refuses the shader")
-
 // build compiles a shader. flags are VkPipelineCreateFlags.
 func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags uint32) (*pipeline, error) {
 	code := make([]uint32, len(m.code)/4)
@@ -243,7 +239,7 @@ func (d *Device) build(cache vulkan.PipelineCache, m *module, s Shader, flags ui
 	if err == nil {
 		made.handle, r = d.api.CreateComputePipeline(d.handle, cache, shader, "main", made.layout, spec, s.Spec[subgroupConstant], flags)
 		if err = check("create pipeline", r); err != nil {
-			err = fmt.Errorf("%w: %w", errPipeline, err)
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 	}
 	if err != nil {

@@ -136,7 +136,7 @@ func results(values ...float32) []output {
 
 // refusal is the error of a pipeline that was not made.
 func refusal(r vulkan.Result) error {
-	return fmt.Errorf("module: %w: %w", errPipeline, check("create pipeline", r))
+	return fmt.Errorf("module: %w: %w", ErrRefused, check("create pipeline", r))
 }
 
 // Variants are compared with the last one, within what moved inputs change.

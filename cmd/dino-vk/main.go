@@ -33,7 +33,7 @@ func program(args []string, stdout io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "dino-vk:", err)
 	}
-	if errors.Is(err, gpu.ErrDeviceLost) {
+	if errors.Is(err, gpu.ErrDeviceLost) || errors.Is(err, gpu.ErrRefused) {
 		fmt.Fprintln(os.Stderr, "dino-vk: a kernel or the driver may be at fault: DINOVK_DISABLE=coopmat2, or coopmat, does without matrix units; dino-vk tune tests every kernel anew")
 	}
 	return exitCode(err)

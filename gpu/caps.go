@@ -27,6 +27,8 @@ const (
 	TransferQueue   // a queue family that only copies
 	SharedMemory    // quick shared memory and barriers: the device is no CPU
 	UniformLanes    // see candidate.uniformLanes
+	SharedLanes     // see candidate.sharedLanes
+	ScatteredLanes  // see candidate.scatteredLanes
 )
 
 var featureNames = map[string]Features{
@@ -45,6 +47,8 @@ var featureNames = map[string]Features{
 	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
 	"lanes":               UniformLanes,
+	"sharedlanes":         SharedLanes,
+	"scatteredlanes":      ScatteredLanes,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

@@ -226,6 +226,12 @@ func (c *candidate) mask(disable Features) Features {
 	}
 	if set&BufferDeviceAddress != 0 && c.uniformLanes() {
 		set |= UniformLanes &^ disable
+		if c.sharedLanes() {
+			set |= SharedLanes &^ disable
+		}
+		if c.scatteredLanes() {
+			set |= ScatteredLanes &^ disable
+		}
 	}
 	return set
 }

@@ -1,13 +1,27 @@
 package gpu
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
-// uniformLanes reports llvmpipe of the version whose compiler makes one scalar
-// load of what a subgroup of eight reads at an address made of push constants
-// alone, and that runs the subgroups of a workgroup one after another. What
-// shaders gain from that is outside of Vulkan, so only versions that were measured
-// count: on 22.3 and 26.2 the same shaders are right but slower than others.
+// uniformLanes reports llvmpipe with subgroups of eight. Its compiler makes one
+// scalar load of what a subgroup reads at an address made of push constants alone,
+// and it runs the subgroups of a workgroup one after another. What shaders gain
+// from that is outside of Vulkan: see unpromised.
 func (c *candidate) uniformLanes() bool {
-	return c.Driver == "llvmpipe" && strings.HasPrefix(c.DriverVersion, "Mesa 25.0.") &&
-		c.SubgroupSize == 8 && c.features.Int64 && c.MaxInvocations >= 1024 && c.MaxPush >= 256
+	return c.Driver == "llvmpipe" && c.SubgroupSize == 8 && c.features.Int64 && c.MaxInvocations >= 1024 && c.MaxPush >= 128
+}
+
+// sharedLanes reports the version of llvmpipe whose compiler makes one store of
+// what a subgroup writes to shared memory lane by lane at constant places. What it
+// writes elsewhere takes a branch for every lane.
+func (c *candidate) sharedLanes() bool { return strings.HasPrefix(c.DriverVersion, "Mesa 25.0.") }
+
+// scatteredLanes reports versions of llvmpipe that scatter what a subgroup writes,
+// without a branch.
+func (c *candidate) scatteredLanes() bool {
+	var major int
+	fmt.Sscanf(c.DriverVersion, "Mesa %d", &major) // 0 where it is none
+	return major >= 26
 }

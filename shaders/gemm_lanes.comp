@@ -1,14 +1,18 @@
 #version 450
 // Matrix product for llvmpipe; the equation is in gemm_matrices.glsl. a is (m, k),
 // or (k, m) where TRANS_A; b is in the panels of gemm_pack.comp, or (k, n) where
-// TRANS_A. k is a multiple of STEPS, and but for TRANS_A n of 32.
+// TRANS_A. m is a multiple of ROWS, n of COLUMNS and k of STEPS; where sums are not
+// IN_SHARED memory, c and slope are float32.
 //
-// A subgroup's eight lanes are eight columns: it makes a tile of 6 x 32 elements in
-// 24 registers. That is quick where the compiler sees that all lanes read the same
-// address: it does for addresses made of push constants, under no condition and in
-// no loop. So every number goes through the table `count` of push constants, loops
-// are unrolled, and each subgroup adds only STEPS products to the sums, which the
-// subgroups of a tile, run in order, hand on in shared memory without a barrier.
+// A subgroup's eight lanes are eight columns: it makes a tile of ROWS x COLUMNS elements
+// in ROWS x VECTORS registers. That is quick where the compiler sees that all lanes
+// read the same address: it does for addresses made of push constants, under no
+// condition and in no loop. So every number goes through the table `count` of push
+// constants, loops are unrolled, and each subgroup adds only STEPS products to the
+// sums, which the subgroups of a tile, run in order, hand on without a barrier: in c,
+// or IN_SHARED memory where the compiler makes one store there of what lies in all
+// lanes. No choice is made between sums, only between what is added to them: the
+// compiler would make a branch of it and move the sums there.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
@@ -19,9 +23,7 @@
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
-const uint ROWS = 6u, COLUMNS = 32u;
-
-// After so many steps there is a branch that is never taken, as the time to
+// IN_SHARED: after so many steps there is a branch that is never taken, as the time to
 // compile grows as the square of what lies between; what is stored before it keeps
 // the compiler from moving all sums behind it.
 const uint BLOCK = 16u;
@@ -29,12 +31,16 @@ const uint BLOCK = 16u;
 layout(constant_id = 6) const bool TRANS_A = false;
 layout(constant_id = 8) const bool SPLIT = false; // as in gemm_matrices.glsl
 layout(constant_id = 9) const uint STEPS = 16u;
-layout(constant_id = 10) const bool TAIL = true; // the last part of k is shorter
+layout(constant_id = 10) const uint ROWS = 6u;
 layout(constant_id = 11) const uint WIDTH_A = 1u; // TRANS_A: m
-layout(constant_id = 12) const uint WIDTH_B = COLUMNS; // TRANS_A: n
+layout(constant_id = 12) const uint WIDTH_B = 32u; // TRANS_A: n, else COLUMNS
 layout(constant_id = 13) const uint CHUNKS = 1u; // of STEPS, that a workgroup adds
 layout(constant_id = 14) const uint TILES = 1u; // of a workgroup, one below the other
+layout(constant_id = 15) const bool IN_SHARED = false;
+layout(constant_id = 16) const uint VECTORS = 4u; // of eight columns
 layout(local_size_x = 8, local_size_y_id = 13, local_size_z_id = 14) in;
+
+const uint COLUMNS = 8u * VECTORS;
 
 // All are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer A { float unused_a[]; };
@@ -45,14 +51,17 @@ layout(push_constant) uniform Push {
     uint part; // elements of k that a workgroup sums
     uint slot; // SPLIT: the number of the first part
     float alpha;
-    uint count[16]; // 0, 1, 2, …
+    uint count[8]; // 0, 1, 2, …
 };
+
+layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CFloats { float c1[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopeFloats { float slope1[]; };
 
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float at[]; };
 shared float sums[ROWS * COLUMNS];
 
 // uniform8 is x, which must be the same for all lanes and below 256; uniform16, below 65536.
-uint uniform8(uint x) { return count[x & 15u] + 16u * count[x >> 4 & 15u]; }
+uint uniform8(uint x) { return count[x & 7u] + 8u * count[x >> 3 & 7u] + 64u * count[x >> 6 & 7u]; }
 uint uniform16(uint x) { return uniform8(x & 255u) + 256u * uniform8(x >> 8); }
 
 Floats move(uvec2 x, uint elements) { return Floats(packUint2x32(x) + 4ul * elements); }
@@ -73,18 +82,19 @@ float lanes(float x0, float x1, float x2, float x3, float x4, float x5, float x6
     return lane == 7u ? x7 : x;
 }
 
+// EACH begins a loop over the vectors of a tile.
+#define EACH(i, j) [[unroll]] for (uint i = 0u; i < ROWS; ++i) [[unroll]] for (uint j = 0u; j < VECTORS; ++j)
+
 // SPREAD stores the sum of a lane.
 #define SPREAD(lane) sums[first + lane] = subgroupBroadcast(sum[i][j], lane);
 
 void main() {
-    const uint subgroup = uniform8(gl_SubgroupID);
+    const uint subgroup = uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
     const uint chunk = subgroup % CHUNKS, tile = uniform16(gl_WorkGroupID.x) * TILES + subgroup / CHUNKS;
-    const uint ownColumn = COLUMNS * uniform8(gl_WorkGroupID.y);
-    const uint begin = part * uniform8(gl_WorkGroupID.z) + STEPS * chunk;
-    // A tile that would reach beyond the matrix is moved inside, and stores what
-    // lies in its own place; so is a chunk, and adds nothing.
-    const uint row0 = min(ROWS * tile, m - ROWS), column = TRANS_A ? min(ownColumn, n - COLUMNS) : ownColumn;
-    const uint step0 = TAIL ? min(begin, k - STEPS) : begin;
+    const bool last = chunk == CHUNKS - 1u;
+    const uint row0 = ROWS * tile, column = COLUMNS * uniform8(gl_WorkGroupID.y), slice = uniform8(gl_WorkGroupID.z);
+    const uint step0 = part * slice + STEPS * chunk;
+    const uint start = ((SPLIT ? (slot + slice) * m : 0u) + row0) * n + column; // in c
 
     Floats rows[ROWS], columns;
     if (TRANS_A) {
@@ -97,73 +107,72 @@ void main() {
         columns = move(b, column * k + COLUMNS * step0);
     }
 
-    float sum[ROWS][COLUMNS / 8u], old[ROWS][COLUMNS / 8u];
-    [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-        [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
-            const float x = LANES_OF(sums, i * COLUMNS + 8u * j);
-            old[i][j] = chunk == 0u ? 0.0 : x; // a choice of numbers, no branch
-            sum[i][j] = old[i][j];
+    float sum[ROWS][VECTORS];
+    EACH(i, j) {
+        float x = 0.0;
+        if (IN_SHARED) {
+            x = LANES_OF(sums, i * COLUMNS + 8u * j);
+        } else if (ACCUMULATE || CHUNKS > 1u) {
+            Floats before = move(c_at, start + i * n);
+            x = LANES_OF(before.at, 8u * j);
         }
+        sum[i][j] = chunk > 0u || ACCUMULATE && !IN_SHARED ? x : 0.0;
     }
     [[unroll]] for (uint s = 0u; s < STEPS; ++s) {
-        if (s > 0u && s % BLOCK == 0u) {
-            [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-                [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
-                    sums[i * COLUMNS + 8u * j] = sum[i][j];
-                }
+        if (IN_SHARED && s > 0u && s % BLOCK == 0u) {
+            EACH(i, j) {
+                sums[i * COLUMNS + 8u * j] = sum[i][j];
             }
             if (m == 0u) {
-                sums[gl_SubgroupInvocationID] = 0.0;
+                sums[lane] = 0.0;
             }
         }
-        float y[COLUMNS / 8u];
-        [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
+        float y[VECTORS];
+        [[unroll]] for (uint j = 0u; j < VECTORS; ++j) {
             y[j] = LANES_OF(columns.at, s * WIDTH_B + 8u * j);
         }
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
             const float x = TRANS_A ? rows[0].at[s * WIDTH_A + i] : rows[i].at[s];
-            [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
+            [[unroll]] for (uint j = 0u; j < VECTORS; ++j) {
                 sum[i][j] = fma(x, y[j], sum[i][j]);
             }
         }
     }
-    const bool last = chunk == CHUNKS - 1u;
-    Floats biases = move(bias_at, column);
-    [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-        const uint start = (row0 + i) * n + column;
-        Floats factors = move(factor_at, start), residuals = move(residual_at, start), olds = move(c_at, start);
-        [[unroll]] for (uint j = 0u; j < COLUMNS / 8u; ++j) {
-            if (TAIL) {
-                sum[i][j] = begin < k ? sum[i][j] : old[i][j];
+    if (!SPLIT) { // all of the epilogue but GELU, which nothing else follows
+        const float scale = last ? alpha : 1.0;
+        Floats biases = move(bias_at, column);
+        EACH(i, j) {
+            const uint here = start + i * n;
+            Floats factors = move(factor_at, here), residuals = move(residual_at, here), before = move(c_at, here);
+            sum[i][j] *= scale;
+            if (BIAS) {
+                const float x = LANES_OF(biases.at, 8u * j);
+                sum[i][j] += last ? x : 0.0;
             }
-            if (!SPLIT) { // all of the epilogue but GELU, which nothing else follows
-                float v = alpha * sum[i][j];
-                if (BIAS) {
-                    v += LANES_OF(biases.at, 8u * j);
-                }
-                if (FACTOR) {
-                    v *= LANES_OF(factors.at, 8u * j);
-                }
-                if (RESIDUAL) {
-                    v += LANES_OF(residuals.at, 8u * j);
-                }
-                if (ACCUMULATE) {
-                    v += LANES_OF(olds.at, 8u * j);
-                }
-                sum[i][j] = last ? v : sum[i][j];
+            if (FACTOR) {
+                const float x = LANES_OF(factors.at, 8u * j);
+                sum[i][j] *= last ? x : 1.0;
             }
-            const uint first = i * COLUMNS + 8u * j;
-            SPREAD(0u) SPREAD(1u) SPREAD(2u) SPREAD(3u) SPREAD(4u) SPREAD(5u) SPREAD(6u) SPREAD(7u)
+            if (RESIDUAL) {
+                const float x = LANES_OF(residuals.at, 8u * j);
+                sum[i][j] += last ? x : 0.0;
+            }
+            if (ACCUMULATE && IN_SHARED) {
+                const float x = LANES_OF(before.at, 8u * j);
+                sum[i][j] += last ? x : 0.0;
+            }
         }
     }
 
-    // In a loop, so that the chunks before the last pass by this once only.
-    const uint quad = 4u * gl_SubgroupInvocationID;
-    if (last && (!TRANS_A || column + quad >= ownColumn)) {
-        const uint from = SPLIT ? (slot + gl_WorkGroupID.z) * m : 0u;
-        [[dont_unroll]] for (uint i = ROWS * tile - row0; i < ROWS; ++i) {
-            const uint at = ((from + row0 + i) * n + column + quad) / 4u, here = i * COLUMNS + quad;
-            vec4 v = vec4(sums[here], sums[here + 1u], sums[here + 2u], sums[here + 3u]);
+    // In loops, so that the chunks before the last pass by what is the last's.
+    if (IN_SHARED) {
+        EACH(i, j) {
+            const uint first = i * COLUMNS + 8u * j;
+            SPREAD(0u) SPREAD(1u) SPREAD(2u) SPREAD(3u) SPREAD(4u) SPREAD(5u) SPREAD(6u) SPREAD(7u)
+        }
+        [[dont_unroll]] for (uint q = last ? lane : ROWS * VECTORS * 2u; q < ROWS * VECTORS * 2u; q += 8u) {
+            const uint at = (start + q / (VECTORS * 2u) * n) / 4u + q % (VECTORS * 2u);
+            vec4 v = vec4(sums[4u * q], sums[4u * q + 1u], sums[4u * q + 2u], sums[4u * q + 3u]);
             if (GELU) {
                 vec4 d;
                 v = geluStored(v, d);
@@ -172,6 +181,21 @@ void main() {
                 }
             }
             STORE(c, at, v)
+        }
+    } else {
+        if (GELU) {
+            [[dont_unroll]] for (uint once = last ? 0u : 1u; once < 1u; ++once) {
+                EACH(i, j) {
+                    float d;
+                    sum[i][j] = gelu(sum[i][j], d);
+                    if (SLOPE) {
+                        slope1[start + i * n + 8u * j + lane] = d;
+                    }
+                }
+            }
+        }
+        EACH(i, j) {
+            c1[start + i * n + 8u * j + lane] = sum[i][j];
         }
     }
 }

@@ -70,7 +70,8 @@ var exactVariants = []gpu.Variant{
 	sharedGEMM("gemm_shared_vec4", 8, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 8),
 	sharedGEMM("gemm_shared", 8, 8),
-	lanesGEMM,
+	lanesGEMM[0],
+	lanesGEMM[1],
 	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
 		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)

@@ -1,40 +1,83 @@
 package op
 
-import (
-	"slices"
-
-	"dino-vk/gpu"
-)
+import "dino-vk/gpu"
 
 // Sizes of the matrix product for llvmpipe, gemm_lanes.comp.
 const (
-	laneRows    = 6       // of a tile
-	laneColumns = 32      // of a tile
-	laneLeast   = 16      // summands that a subgroup adds at least
-	laneGroup   = 1024    // invocations of a workgroup at most
-	laneTiles   = 4       // tiles of a workgroup: enough to make up for starting it
-	laneGrid    = 255     // workgroups along n and along k at most
-	laneCache   = 1 << 17 // elements of both operands that stay in a core's cache
+	laneGroup = 1024    // invocations of a workgroup at most
+	laneGrid  = 255     // workgroups along n and along k at most
+	laneCache = 1 << 17 // elements of both operands that stay in a core's cache
 )
 
-// laneSteps are how many summands a subgroup may add, the best first; k is a
-// multiple of the last.
-var laneSteps = []int{32, laneLeast}
-
-// lanesGEMM is for operands that are not both transposed.
-var lanesGEMM = gpu.Variant{
-	Module: "gemm_lanes",
-	Needs:  gpu.UniformLanes,
-	Fits: func(caps gpu.Caps, problem any) bool {
-		p := problem.(gemmProblem)
-		return p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) &&
-			p.M >= laneRows && p.K%laneLeast == 0 &&
-			(p.N%laneColumns == 0 || p.gemmSize.TransA && p.N > laneColumns && p.N%4 == 0) &&
-			ceilDiv(p.M, laneRows) < 1<<16 && p.N <= laneGrid*laneColumns && p.K <= laneGrid*laneLeast*laneGroup/8 &&
-			wide(p.A, p.B, p.Bias, p.Factor, p.Residual) && (!p.Accumulate || wide(p.C)) &&
-			!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&
-			(p.gemmSize.TransA || fitsTexels(caps, p.B))
+// lanesGEMM hand their sums on in shared memory, and in C.
+var lanesGEMM = []gpu.Variant{
+	{
+		Module: "gemm_lanes",
+		Needs:  gpu.UniformLanes | gpu.SharedLanes,
+		Spec:   gpu.Spec{"IN_SHARED": 1},
+		Fits:   func(caps gpu.Caps, problem any) bool { return problem.(gemmProblem).fitsLanes(caps, true) },
 	},
+	{
+		Module: "gemm_lanes",
+		Needs:  gpu.UniformLanes | gpu.ScatteredLanes,
+		Fits: func(caps gpu.Caps, problem any) bool {
+			p := problem.(gemmProblem)
+			return p.fitsLanes(caps, false) && wide(p.C, p.Slope) && !(p.Accumulate && (p.Alpha != 1 || p.Factor != nil))
+		},
+	},
+}
+
+// fitsLanes is for operands that are not both transposed.
+func (p gemmProblem) fitsLanes(caps gpu.Caps, shared bool) bool {
+	_, ok := p.laneTiles(shared)
+	return ok && p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) &&
+		wide(p.A, p.B, p.Bias, p.Factor, p.Residual) && (!p.Accumulate || wide(p.C)) &&
+		!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&
+		(p.gemmSize.TransA || fitsTexels(caps, p.B))
+}
+
+// laneTiles is how gemm_lanes.comp makes a matrix.
+type laneTiles struct {
+	rows, columns int // of a tile
+	tiles         int // of a workgroup, one below the other
+	steps         int // of the sum, that a subgroup adds
+	chunks        int // of steps, that a workgroup adds
+	parts         int // of chunks
+}
+
+// laneTiles divides a product; not ok says that it can't be.
+func (s gemmSize) laneTiles(shared bool) (t laneTiles, ok bool) {
+	steps, most := []int{48, 64, 32, 16}, 16
+	if shared {
+		steps, most = []int{32, 16}, 4 // what is best, measured
+	}
+	switch {
+	case s.M%6 == 0 && s.N%32 == 0:
+		t.rows, t.columns = 6, 32
+	case s.M%8 == 0 && s.N%16 == 0:
+		t.rows, t.columns = 8, 16
+	default:
+		return t, false
+	}
+	for _, t.steps = range steps {
+		if s.K%t.steps != 0 {
+			continue
+		}
+		all, least := s.K/t.steps, 1
+		if s.TransA {
+			least = ceilDiv(s.K*(s.M+s.N), laneCache)
+		}
+		for t.parts = min(least, all, laneGrid); t.parts <= min(all, laneGrid); t.parts++ {
+			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/8 {
+				t.tiles = min(most, laneGroup/8/t.chunks)
+				for s.M/t.rows%t.tiles != 0 {
+					t.tiles--
+				}
+				return t, s.M/t.rows/t.tiles < 1<<16 && s.N/t.columns <= laneGrid
+			}
+		}
+	}
+	return t, false
 }
 
 type lanesPush struct {
@@ -44,44 +87,34 @@ type lanesPush struct {
 	Part                              uint32
 	Slot                              uint32
 	Alpha                             float32
-	Count                             [16]uint32
+	Count                             [8]uint32
 }
 
 type packPush struct{ K, N uint32 }
 
 // lanes records the product by sh, the variant lanesGEMM.
 func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
-	i := slices.IndexFunc(laneSteps, func(n int) bool { return size.K%n == 0 })
-	steps := laneSteps[i]
-	parts := ceilDiv(size.K, steps*laneGroup/8)
-	if size.TransA {
-		parts = max(parts, min(ceilDiv(size.K*(size.M+size.N), laneCache), laneGrid))
-	}
-	chunks := ceilDiv(size.K/steps, parts)
-	parts = ceilDiv(size.K, chunks*steps)
-	tiles := ceilDiv(size.M, laneRows)
-	perGroup := min(laneTiles, laneGroup/8/chunks, tiles)
-
-	sh = sh.With("STEPS", uint32(steps)).With("CHUNKS", uint32(chunks)).With("TILES", uint32(perGroup))
-	if chunks*parts*steps == size.K {
-		sh = sh.With("TAIL", 0)
+	t, _ := size.laneTiles(sh.Spec["IN_SHARED"] != 0)
+	for name, n := range map[string]int{"ROWS": t.rows, "VECTORS": t.columns / 8, "WIDTH_B": t.columns, "TILES": t.tiles, "STEPS": t.steps, "CHUNKS": t.chunks} {
+		sh = sh.With(name, uint32(n))
 	}
 	b := p.B
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1).With("WIDTH_A", uint32(size.M)).With("WIDTH_B", uint32(size.N))
 	} else {
-		b = pack(g, sh, b, size)
+		b = pack(g, sh, b, size, t.columns)
 	}
-	groups := gpu.Groups{ceilDiv(tiles, perGroup), ceilDiv(size.N, laneColumns), parts}
+	groups := gpu.Groups{size.M / t.rows / t.tiles, size.N / t.columns, t.parts}
 	push := lanesPush{
 		A: 0, B: 1, M: uint32(size.M), N: uint32(size.N), K: uint32(size.K),
-		Part: uint32(chunks * steps), Alpha: p.Alpha,
+		Part: uint32(t.chunks * t.steps), Alpha: p.Alpha,
 	}
 	for i := range push.Count {
 		push.Count[i] = uint32(i)
 	}
-	if parts > 1 {
-		sums := g.New("parts", gpu.F32, parts, size.M, size.N)
+	if t.parts > 1 {
+		push.CAt = 2
+		sums := g.New("parts", gpu.F32, t.parts, size.M, size.N)
 		g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, b, sums, nil, nil, nil, nil)
 		p.reduce(g, size, sums)
 		return
@@ -95,10 +128,10 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 	g.Dispatch(sh, groups, push, args...)
 }
 
-// pack records the copy of B into panels for sh to read.
-func pack(g *gpu.Graph, sh gpu.Shader, b *gpu.Tensor, size gemmSize) *gpu.Tensor {
-	panels := g.New("panels", gpu.F32, ceilDiv(size.N, laneColumns), size.K, laneColumns)
-	sh.Module, sh.Spec = "gemm_pack", nil
+// pack records the copy of B into panels of so many columns for sh to read.
+func pack(g *gpu.Graph, sh gpu.Shader, b *gpu.Tensor, size gemmSize, columns int) *gpu.Tensor {
+	panels := g.New("panels", gpu.F32, size.N/columns, size.K, columns)
+	sh.Module, sh.Spec = "gemm_pack", gpu.Spec{"COLUMNS": uint32(columns)}
 	if size.TransB {
 		sh = sh.With("TRANS_B", 1)
 	}

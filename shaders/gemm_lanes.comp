@@ -164,7 +164,7 @@ void main() {
         }
     }
 
-    // In loops, so that the chunks before the last pass by what is the last's.
+    // In a loop, so that the chunks before the last pass by what is the last's.
     if (IN_SHARED) {
         EACH(i, j) {
             const uint first = i * COLUMNS + 8u * j;
@@ -184,14 +184,13 @@ void main() {
         }
     } else {
         if (GELU) {
-            [[dont_unroll]] for (uint once = last ? 0u : 1u; once < 1u; ++once) {
-                EACH(i, j) {
-                    float d;
-                    sum[i][j] = gelu(sum[i][j], d);
-                    if (SLOPE) {
-                        slope1[start + i * n + 8u * j + lane] = d;
-                    }
+            EACH(i, j) {
+                float d;
+                const float y = gelu(sum[i][j], d);
+                if (SLOPE) {
+                    slope1[start + i * n + 8u * j + lane] = d;
                 }
+                sum[i][j] = last ? y : sum[i][j];
             }
         }
         EACH(i, j) {

@@ -29,6 +29,8 @@ const (
 	UniformLanes    // see candidate.uniformLanes
 	SharedLanes     // see candidate.sharedLanes
 	ScatteredLanes  // see candidate.scatteredLanes
+	UniformLoads    // see candidate.uniformLoads
+	QuickBroadcasts // see candidate.quickBroadcasts
 )
 
 var featureNames = map[string]Features{
@@ -49,6 +51,8 @@ var featureNames = map[string]Features{
 	"lanes":               UniformLanes,
 	"sharedlanes":         SharedLanes,
 	"scatteredlanes":      ScatteredLanes,
+	"uniformloads":        UniformLoads,
+	"broadcasts":          QuickBroadcasts,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

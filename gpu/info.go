@@ -224,6 +224,12 @@ func (c *candidate) mask(disable Features) Features {
 	if c.Kind != CPU {
 		set |= SharedMemory &^ disable
 	}
+	if set&BufferDeviceAddress != 0 && c.uniformLoads() {
+		set |= UniformLoads &^ disable
+		if c.quickBroadcasts() {
+			set |= QuickBroadcasts &^ disable
+		}
+	}
 	if set&BufferDeviceAddress != 0 && c.uniformLanes() {
 		set |= UniformLanes &^ disable
 		if c.sharedLanes() {

@@ -25,3 +25,14 @@ func (c *candidate) scatteredLanes() bool {
 	fmt.Sscanf(c.DriverVersion, "Mesa %d", &major) // 0 where it is none
 	return major >= 26
 }
+
+// uniformLoads reports llvmpipe with subgroups of eight, for which shaders are written
+// that read memory at its speed (see shaders/include/uniform.glsl). They would be right
+// on other drivers, too.
+func (c *candidate) uniformLoads() bool {
+	return c.Driver == "llvmpipe" && c.SubgroupSize == 8 && c.features.Int64
+}
+
+// quickBroadcasts reports that a subgroup's lanes are told each other's values without
+// a loop, as in all versions of llvmpipe that were measured but 22.3.
+func (c *candidate) quickBroadcasts() bool { return !strings.HasPrefix(c.DriverVersion, "Mesa 22.") }

@@ -3,9 +3,9 @@ package op
 import "dino-vk/gpu"
 
 var (
-	layerNormFwd       = rowsKernel("layernorm_fwd")
-	layerNormBwd       = rowsKernel("layernorm_bwd")
-	layerNormParams    = rowsKernel("layernorm_params")
+	layerNormFwd       = withUniform(rowsKernel("layernorm_fwd"), fitsUniform)
+	layerNormBwd       = withUniform(rowsKernel("layernorm_bwd"), fitsUniform)
+	layerNormParams    = withUniform(rowsKernel("layernorm_params"), fitsUniformColumns)
 	layerNormParamsSum = gpu.Plain("layernorm_params_sum")
 )
 
@@ -24,10 +24,21 @@ func LayerNorm(t *Tape, x, gamma, beta *gpu.Tensor, eps float32) *gpu.Tensor {
 		Rows, Width uint32
 		Eps         float32
 	}
-	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, layerNormFwd, s.n, width, s.of(in))
-		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), eps},
-			s.of(in), gamma, beta, s.of(out), s.of(mean), s.of(rstd))
+	for _, s := range uniformSpans(g, rows, width) {
+		args := []*gpu.Tensor{s.of(in), gamma, beta, s.of(out), s.of(mean), s.of(rstd)}
+		shader := g.Pick(layerNormFwd, rowsProblem{width, args[:1], args[3]})
+		if shader.Module == "layernorm_fwd_uniform" {
+			type push struct {
+				X, Gamma, Beta gpu.Address
+				Eps            float32
+				Count          [16]uint32
+			}
+			shader, groups := inUniform(shader, s.n, width)
+			g.Dispatch(shader, groups, push{0, 1, 2, eps, counts()}, args...)
+			continue
+		}
+		shader, groups := inRows(g, shader, s.n, width)
+		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), eps}, args...)
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
 		layerNormBackward(t, x, gamma, beta, mean, rstd, dy)
@@ -49,10 +60,20 @@ func layerNormBackward(t *Tape, x, gamma, beta, mean, rstd, dy *gpu.Tensor) {
 	}
 	dx = dx.Reshape(rows, width)
 	type push struct{ Rows, Width, Accumulate uint32 }
-	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, layerNormBwd, s.n, width, s.of(in), s.of(up))
-		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), bit(accumulate)},
-			s.of(in), gamma, s.of(mean), s.of(rstd), s.of(up), s.of(dx))
+	for _, s := range uniformSpans(g, rows, width) {
+		args := []*gpu.Tensor{s.of(in), gamma, s.of(mean), s.of(rstd), s.of(up), s.of(dx)}
+		shader := g.Pick(layerNormBwd, rowsProblem{width, []*gpu.Tensor{args[0], args[4]}, args[5]})
+		if shader.Module == "layernorm_bwd_uniform" {
+			type push struct {
+				X, Gamma, Mean, Rstd, Dy, DxAt gpu.Address
+				Count                          [16]uint32
+			}
+			shader, groups := inUniform(shader, s.n, width)
+			g.Dispatch(shader.With("ACCUMULATE", bit(accumulate)), groups, push{0, 1, 2, 3, 4, 5, counts()}, args...)
+			continue
+		}
+		shader, groups := inRows(g, shader, s.n, width)
+		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), bit(accumulate)}, args...)
 	}
 }
 
@@ -64,8 +85,14 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 		g.Errorf("layer norm: gamma has a gradient and beta has none")
 		return
 	}
-	chunkRows := min(max(leastRows, (rows+mostChunks-1)/mostChunks), mostIterations)
 	parts := spans(g, rows, width)
+	defer g.Whole()() // variants cut the rows into other chunks
+	shader := g.Pick(layerNormParams, rowsProblem{width: width, read: []*gpu.Tensor{x, dy}})
+	uniform := shader.Module == "layernorm_params_uniform"
+	chunkRows := min(max(leastRows, (rows+mostChunks-1)/mostChunks), mostIterations)
+	if uniform {
+		chunkRows = min(columnRows, rows)
+	}
 	chunks := 0
 	for _, s := range parts {
 		chunks += (s.n + chunkRows - 1) / chunkRows
@@ -74,9 +101,20 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 	columns := (width + 255) / 256 // workgroups of 64 quads
 	first := 0
 	for _, s := range parts {
+		if uniform { // of one part
+			type push struct {
+				X, Mean, Rstd, Dy gpu.Address
+				Rows              uint32
+				Count             [16]uint32
+			}
+			shader = shader.With("WIDTH", uint32(width)).With("BLOCKS", uint32(width/uniformBlock)).
+				With("CHUNK", uint32(chunkRows)).With("TAIL", bit(rows%chunkRows != 0))
+			g.Dispatch(shader, gpu.Groups{chunks, 1, 1}, push{0, 1, 2, 3, uint32(rows), counts()}, x, mean, rstd, dy, sums)
+			break
+		}
 		n := (s.n + chunkRows - 1) / chunkRows
 		type push struct{ Rows, Width, ChunkRows, FirstChunk uint32 }
-		g.Dispatch(quadShader(g, layerNormParams, width, s.of(x), s.of(dy)), gpu.Groups{columns, n, 1},
+		g.Dispatch(inQuads(shader, width), gpu.Groups{columns, n, 1},
 			push{uint32(s.n), uint32(width), uint32(chunkRows), uint32(first)},
 			s.of(x), s.of(mean), s.of(rstd), s.of(dy), sums)
 		first += n
@@ -84,4 +122,14 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 	type push struct{ Chunks, Width, AccumulateGamma, AccumulateBeta uint32 }
 	g.Dispatch(quadShader(g, layerNormParamsSum, width), gpu.Groups{columns, 1, 1},
 		push{uint32(chunks), uint32(width), bit(addGamma), bit(addBeta)}, sums, dgamma, dbeta)
+}
+
+// columnRows are the rows that a subgroup of layernorm_params_uniform sums.
+const columnRows = 64
+
+// fitsUniformColumns reports whether rows are whole blocks of float32.
+func fitsUniformColumns(caps gpu.Caps, problem any) bool {
+	p := problem.(rowsProblem)
+	return p.width%uniformBlock == 0 && p.width <= uniformWidth && wide(p.read...) &&
+		p.read[0].Len()/p.width <= columnRows*mostIterations && p.read[0].Bytes() <= caps.MaxBinding
 }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"dino-vk/gpu"
 )
@@ -57,8 +58,13 @@ func (p attentionProblem) Shape() (string, gpu.Type) {
 	return s, p.typ
 }
 
-// Shape is that of the matrices that are read.
-func (p rowsProblem) Shape() (string, gpu.Type) { return shapes(p.read) }
+// Shape is that of the matrices that are read, and of what is written.
+func (p rowsProblem) Shape() (string, gpu.Type) {
+	if p.written == nil {
+		return shapes(p.read)
+	}
+	return shapes(append(slices.Clip(p.read), p.written))
+}
 
 // Shape is that of the matrix.
 func (p colSumProblem) Shape() (string, gpu.Type) { return shapes([]*gpu.Tensor{p.Tensor}) }

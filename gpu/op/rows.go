@@ -61,10 +61,12 @@ func matrix(t *gpu.Tensor) (m *gpu.Tensor, rows, width int) {
 }
 
 // rowsProblem is what the variants of a kernel built on rows.glsl are chosen by:
-// the width of its rows, and what would be read as texels.
+// the width of its rows, what would be read as texels, and what is written, where
+// that matters.
 type rowsProblem struct {
-	width int
-	read  []*gpu.Tensor
+	width   int
+	read    []*gpu.Tensor
+	written *gpu.Tensor
 }
 
 // rowsKernel is built on rows.glsl in two variants: on a CPU, where that is
@@ -82,17 +84,23 @@ func rowsKernel(name string) *gpu.Kernel {
 // rowShader is a kernel built on rows.glsl with its lanes chosen, and the grid
 // that covers the rows. read are the largest matrices that it reads.
 func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int, read ...*gpu.Tensor) (gpu.Shader, gpu.Groups) {
+	return inRows(g, g.Pick(k, rowsProblem{width: width, read: read}), rows, width)
+}
+
+func inRows(g *gpu.Graph, sh gpu.Shader, rows, width int) (gpu.Shader, gpu.Groups) {
 	n := lanes(g.Caps(), rows, width)
 	if onCPU(g.Caps()) && rowPasses*(width/4/n) > mostIterations {
 		g.Errorf("rows of %d elements are too wide for this device", width)
 	}
-	return quadShader(g, k, width, read...).With("LANES", uint32(n)), grid(g, rows, 64/n)
+	return inQuads(sh, width).With("LANES", uint32(n)), grid(g, rows, 64/n)
 }
 
 // quadShader is a kernel built on rows.glsl whose invocations are not rows.
 func quadShader(g *gpu.Graph, k *gpu.Kernel, width int, read ...*gpu.Tensor) gpu.Shader {
-	return g.Pick(k, rowsProblem{width, read}).With("QUADS", bit(width%4 == 0))
+	return inQuads(g.Pick(k, rowsProblem{width: width, read: read}), width)
 }
+
+func inQuads(sh gpu.Shader, width int) gpu.Shader { return sh.With("QUADS", bit(width%4 == 0)) }
 
 // lanes is how many invocations share a row: on a CPU, told by its narrow
 // subgroups, one where the rows alone make work for every core, since

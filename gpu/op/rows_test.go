@@ -12,6 +12,7 @@ import (
 // rows (which get many lanes or one), primes, and widths of the models.
 var matrixCases = []struct{ rows, width int }{
 	{1, 1}, {2, 5}, {31, 33}, {32, 32}, {33, 31}, {1, 1031}, {1009, 7}, {600, 96}, {197, 192}, {130, 384}, {17, 2048},
+	{192, 384}, {4, 64}, {16, 1024},
 }
 
 // smallBindings makes the case record for a device that binds so few bytes at
@@ -22,16 +23,20 @@ func smallBindings(c *gputest.Case, bytes int64) {
 	c.Graph = gpu.NewGraph(caps)
 }
 
-// eachReading runs a test as on a CPU, where kernels built on rows.glsl read
-// texels, and as elsewhere.
+// eachReading runs a test with all variants of the kernels, then without their first,
+// and so on: as on llvmpipe, on a CPU, where kernels built on rows.glsl read texels,
+// and as elsewhere.
 func eachReading(t *testing.T, kernels []*gpu.Kernel, test func(t *testing.T)) {
-	t.Run("texels", test)
-	for _, k := range kernels {
-		all := k.Variants
-		k.Variants = all[1:]
-		defer func() { k.Variants = all }()
+	for without := range kernels[0].Variants {
+		t.Run(kernels[0].Variants[without].Name(), func(t *testing.T) {
+			for _, k := range kernels {
+				all := k.Variants
+				k.Variants = all[min(without, len(all)-1):]
+				defer func() { k.Variants = all }()
+			}
+			test(t)
+		})
 	}
-	t.Run("buffers", test)
 }
 
 // largest is the largest magnitude.

@@ -86,11 +86,12 @@ func (s samples) attention() {
 
 func (s samples) rows() {
 	for _, width := range []int{384, 60} {
-		x := s.leaf(300, width)
+		const rows = 304
+		x := s.leaf(rows, width)
 		s.differentiate(LayerNorm(s.tape, x, s.leaf(width), s.leaf(width), 1e-6))
 		s.differentiate(L2Norm(s.tape, x))
-		s.differentiate(WeightNorm(s.tape, x, s.leaf(300)))
-		s.differentiate(Residual(s.tape, x, s.leaf(300, width), nil, 0, 0))
+		s.differentiate(WeightNorm(s.tape, x, s.leaf(rows)))
+		s.differentiate(Residual(s.tape, x, s.leaf(rows, width), nil, 0, 0))
 	}
 }
 

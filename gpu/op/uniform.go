@@ -1,0 +1,70 @@
+package op
+
+import "dino-vk/gpu"
+
+// Kernels built on shaders/include/uniform.glsl, which move memory at its speed on
+// llvmpipe.
+const (
+	uniformBlock = 32   // elements that a subgroup works on at once
+	uniformWidth = 1024 // elements of a row at most: its whole code is straight
+	uniformRows  = 16   // of a workgroup at most
+	uniformLeast = 4    // rows of a workgroup at least
+)
+
+// withUniform puts in front of a kernel built on rows.glsl a variant built on
+// uniform.glsl, of the same name with _uniform, with quick broadcasts and without.
+func withUniform(k *gpu.Kernel, fits func(caps gpu.Caps, problem any) bool) *gpu.Kernel {
+	module := k.Name + "_uniform"
+	k.Variants = append([]gpu.Variant{
+		{Module: module, Needs: gpu.UniformLoads | gpu.QuickBroadcasts, Fits: fits, Spec: gpu.Spec{"BROADCASTS": 1}},
+		{Module: module, Needs: gpu.UniformLoads, Fits: fits},
+	}, k.Variants...)
+	return k
+}
+
+// uniformSpans are spans, but where a kernel may have a variant built on uniform.glsl
+// rows that would not fill its workgroups are apart.
+func uniformSpans(g *gpu.Graph, rows, width int) []span {
+	list := spans(g, rows, width)
+	if g.Caps().Features&gpu.UniformLoads == 0 || len(list) == 0 {
+		return list
+	}
+	last := &list[len(list)-1]
+	if rest := last.n % rowAlign; rest > 0 && rest < last.n {
+		last.n -= rest
+		list = append(list, span{last.first + last.n, rest})
+	}
+	return list
+}
+
+// fitsUniform reports whether the rows of a problem are whole blocks of float32, and
+// can be dealt out to full workgroups.
+func fitsUniform(_ gpu.Caps, problem any) bool {
+	p := problem.(rowsProblem)
+	rows := p.read[0].Len() / p.width
+	return p.width%uniformBlock == 0 && p.width <= uniformWidth && wide(p.read...) && wide(p.written) &&
+		rows%uniformLeast == 0 && rows/largestDivisor(rows, uniformRows) < 1<<16
+}
+
+// largestDivisor is the largest power of two that divides n, up to most.
+func largestDivisor(n, most int) int {
+	for n%most != 0 {
+		most /= 2
+	}
+	return most
+}
+
+// inUniform is a shader built on uniform.glsl whose subgroups are rows, and the grid
+// that covers them.
+func inUniform(sh gpu.Shader, rows, width int) (gpu.Shader, gpu.Groups) {
+	n := largestDivisor(rows, uniformRows)
+	return sh.With("WIDTH", uint32(width)).With("ROWS", uint32(n)), gpu.Groups{rows / n, 1, 1}
+}
+
+// counts is the table of push constants that uniform.glsl asks for.
+func counts() (table [16]uint32) {
+	for i := range table {
+		table[i] = uint32(i)
+	}
+	return table
+}

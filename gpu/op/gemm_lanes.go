@@ -6,6 +6,7 @@ import "dino-vk/gpu"
 const (
 	laneGroup = 1024    // invocations of a workgroup at most
 	laneGrid  = 255     // workgroups along n and along k at most
+	laneTerms = 512     // that a part of a weight gradient's sum has at least
 	laneCache = 1 << 17 // elements of both operands that stay in a core's cache
 )
 
@@ -65,7 +66,7 @@ func (s gemmSize) laneTiles(shared bool) (t laneTiles, ok bool) {
 		}
 		all, least := s.K/t.steps, 1
 		if s.TransA {
-			least = ceilDiv(s.K*(s.M+s.N), laneCache)
+			least = max(1, min(ceilDiv(s.K*(s.M+s.N), laneCache), s.K/laneTerms))
 		}
 		for t.parts = min(least, all, laneGrid); t.parts <= min(all, laneGrid); t.parts++ {
 			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/8 {

@@ -21,6 +21,7 @@ const (
 const (
 	bankAlign  = 128  // elements: tensors begin at multiples of 256 bytes, those of 16 bits too
 	blockElems = 4096 // most elements of a block
+	bankRun    = bankAlign * uniformRows
 )
 
 // Layout places the tensors of a network in banks, flat arrays that one binding
@@ -68,6 +69,9 @@ func NewLayout(params []Param, flags func(Param) ParamFlags, maxBytes int64) (*L
 		}
 		l.segments = append(l.segments, [2]uint32{blocks, count})
 		blocks += count
+	}
+	for i, n := range l.banks { // kernels may work on whole runs
+		l.banks[i] = min(ceilDiv(n, bankRun)*bankRun, int(maxBytes/4)/bankAlign*bankAlign)
 	}
 	return l, nil
 }

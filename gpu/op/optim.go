@@ -11,10 +11,16 @@ var (
 	optimSquares = gpu.Plain("optim_squares")
 	optimClip    = gpu.Plain("optim_clip")
 	optimCheck   = gpu.Plain("optim_check")
-	optimAdamW   = &gpu.Kernel{Name: "optim_adamw", Variants: []gpu.Variant{
-		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, banks any) bool { return onCPU(caps) && fitsTexels(caps, banks.(elements)...) }},
+	optimRates   = gpu.Plain("optim_rates")
+	optimAdamW   = withUniform(&gpu.Kernel{Name: "optim_adamw", Variants: []gpu.Variant{
+		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, problem any) bool {
+			return onCPU(caps) && fitsTexels(caps, problem.(adamWProblem).elements...)
+		}},
 		{Module: "optim_adamw"},
-	}, Untimed: true}
+	}, Untimed: true}, func(_ gpu.Caps, problem any) bool {
+		p := problem.(adamWProblem)
+		return !p.copies && p.elements[0].Len()%bankRun == 0 && p.elements[0].Len()/bankRun < 1<<16
+	})
 	optimMomentum    = gpu.Plain("optim_momentum")
 	optimLARSSquares = gpu.Plain("optim_lars_squares")
 	optimLARSRates   = gpu.Plain("optim_lars_rates")
@@ -134,14 +140,41 @@ func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 	r := o.roles
 	for i, table := range o.tables {
 		banks := elements{r.Weight.banks[i], r.Gradient.banks[i], r.Moment1.banks[i], r.Moment2.banks[i], r.Teacher.banks[i]}
-		shader := g.Pick(optimAdamW, banks).With("COPIES", bit(r.WeightCopy != nil))
+		end := g.Whole() // a variant needs more than one shader
+		shader := g.Pick(optimAdamW, adamWProblem{banks, r.WeightCopy != nil})
+		if shader.Module == "optim_adamw_uniform" {
+			o.uniformAdamW(g, shader, banks, table, norms, params, status)
+			end()
+			continue
+		}
+		shader = shader.With("COPIES", bit(r.WeightCopy != nil))
 		args := append(slices.Clone(banks), table, norms, params, status, r.WeightCopy.bank(i), r.TeacherCopy.bank(i))
 		if shader.Module == "optim_adamw_texel" {
 			args = append(args, banks...)
 		}
 		n := table.Dim(0)
 		g.Dispatch(shader, grid(g, n, 1), struct{ Count uint32 }{uint32(n)}, args...)
+		end()
 	}
+}
+
+// adamWProblem are the banks without the copies, of which there may be some.
+type adamWProblem struct {
+	elements
+	copies bool
+}
+
+// uniformAdamW records the step of a bank by optim_adamw_uniform.comp.
+func (o *Optimizer) uniformAdamW(g *gpu.Graph, sh gpu.Shader, banks elements, table, norms, params, status *gpu.Tensor) {
+	n, units := table.Dim(0), banks[0].Len()/bankAlign
+	rates := g.New("rates", gpu.F32, units, 4)
+	g.Fill(rates, 0) // where no tensor is
+	g.Dispatch(g.Pick(optimRates, nil), grid(g, n*blockElems/bankAlign, 64), struct{ Count uint32 }{uint32(n)}, table, norms, params, status, rates)
+	push := struct {
+		WeightAt, Gradient, Moment1At, Moment2At, TeacherAt, Rates gpu.Address
+		Count                                                      [16]uint32
+	}{0, 1, 2, 3, 4, 5, counts()}
+	g.Dispatch(sh.With("UNITS", uniformRows), gpu.Groups{units / uniformRows, 1, 1}, push, append(slices.Clone(banks), rates, params, status)...)
 }
 
 // bank is the i-th flat array, nil of no bank.

@@ -72,6 +72,15 @@ func (p colSumProblem) Shape() (string, gpu.Type) { return shapes([]*gpu.Tensor{
 // Shape is that of the tensors.
 func (p elements) Shape() (string, gpu.Type) { return shapes(p) }
 
+// Shape is that of the banks, and whether there are copies.
+func (p adamWProblem) Shape() (string, gpu.Type) {
+	s, typ := p.elements.Shape()
+	if p.copies {
+		s += " copies"
+	}
+	return s, typ
+}
+
 // Shape is that of the images that are read, and what is done with them.
 func (p imageProblem) Shape() (string, gpu.Type) {
 	s, typ := shapes(p.read)

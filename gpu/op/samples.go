@@ -18,7 +18,8 @@ func Samples(g *gpu.Graph) {
 		s.attention()
 		if typ == gpu.F32 {
 			s.loss()
-			s.optimizer()
+			s.optimizer(64|uint32(Decay), true)
+			s.optimizer(96, false) // blocks in a bank begin at multiples of 32 quads
 			s.rows()
 			s.images()
 		}
@@ -130,9 +131,8 @@ func (s samples) loss() {
 // optimizer moves the weights of a block, whole with its row in the table: it
 // begins at the quad of that number, has as many, is the tensor's of that number,
 // and has its flags.
-func (s samples) optimizer() {
-	const block = 64 | uint32(Decay)
-	g, n := s.tape.G, 8*int(block)
+func (s samples) optimizer(block uint32, copies bool) {
+	g, n := s.tape.G, bankRun
 	defer g.Whole()()
 	table := s.store.New("block", gpu.U32, 1, 4)
 	g.Fill(table, block)
@@ -140,7 +140,9 @@ func (s samples) optimizer() {
 	o := Optimizer{rule: AdamW, tables: []*gpu.Tensor{table}, roles: Roles{
 		Weight: bank("weight", gpu.F32), Gradient: bank("gradient", gpu.F32), Teacher: bank("teacher", gpu.F32),
 		Moment1: bank("moment1", gpu.F32), Moment2: &Bank{banks: []*gpu.Tensor{s.half(gpu.F32, n)}},
-		WeightCopy: bank("weight copy", gpu.BF16), TeacherCopy: bank("teacher copy", gpu.BF16),
 	}}
+	if copies {
+		o.roles.WeightCopy, o.roles.TeacherCopy = bank("weight copy", gpu.BF16), bank("teacher copy", gpu.BF16)
+	}
 	o.Update(g, s.params(), s.input(int(block)+1, 2), s.store.New("status", gpu.U32, StatusWords))
 }

@@ -11,7 +11,7 @@ const (
 	uniformLeast = 4    // rows of a workgroup at least
 )
 
-// withUniform puts in front of a kernel built on rows.glsl a variant built on
+// withUniform puts in front of a kernel a variant built on
 // uniform.glsl, of the same name with _uniform, with quick broadcasts and without.
 func withUniform(k *gpu.Kernel, fits func(caps gpu.Caps, problem any) bool) *gpu.Kernel {
 	module := k.Name + "_uniform"

@@ -26,11 +26,10 @@ const (
 	CoopConversions // of the same: sums become operands
 	TransferQueue   // a queue family that only copies
 	SharedMemory    // quick shared memory and barriers: the device is no CPU
-	UniformLanes    // see candidate.uniformLanes
-	SharedLanes     // see candidate.sharedLanes
-	ScatteredLanes  // see candidate.scatteredLanes
-	UniformLoads    // see candidate.uniformLoads
-	QuickBroadcasts // see candidate.quickBroadcasts
+	UniformLoads    // see llvmpipe.go
+	QuickBroadcasts // the same
+	SharedLanes     // the same
+	ScatteredLanes  // the same
 )
 
 var featureNames = map[string]Features{
@@ -48,11 +47,10 @@ var featureNames = map[string]Features{
 	"coopconversions":     CoopConversions,
 	"transferqueue":       TransferQueue,
 	"shared":              SharedMemory,
-	"lanes":               UniformLanes,
-	"sharedlanes":         SharedLanes,
-	"scatteredlanes":      ScatteredLanes,
 	"uniformloads":        UniformLoads,
 	"broadcasts":          QuickBroadcasts,
+	"sharedlanes":         SharedLanes,
+	"scatteredlanes":      ScatteredLanes,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

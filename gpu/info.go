@@ -224,20 +224,8 @@ func (c *candidate) mask(disable Features) Features {
 	if c.Kind != CPU {
 		set |= SharedMemory &^ disable
 	}
-	if set&BufferDeviceAddress != 0 && c.uniformLoads() {
-		set |= UniformLoads &^ disable
-		if c.quickBroadcasts() {
-			set |= QuickBroadcasts &^ disable
-		}
-	}
-	if set&BufferDeviceAddress != 0 && c.uniformLanes() {
-		set |= UniformLanes &^ disable
-		if c.sharedLanes() {
-			set |= SharedLanes &^ disable
-		}
-		if c.scatteredLanes() {
-			set |= ScatteredLanes &^ disable
-		}
+	if set&BufferDeviceAddress != 0 {
+		set |= c.llvmpipe() &^ disable
 	}
 	return set
 }

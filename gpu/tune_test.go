@@ -237,12 +237,12 @@ func TestNeeding(t *testing.T) {
 	for _, one := range list {
 		for i := range one.attempts {
 			if strings.HasPrefix(one.attempts[i].variant, "lanes") {
-				one.attempts[i].needs = UniformLanes | BufferDeviceAddress
+				one.attempts[i].needs = SharedLanes | BufferDeviceAddress
 			}
 		}
 	}
 	var got []string
-	for _, one := range needing(UniformLanes, list) {
+	for _, one := range needing(SharedLanes, list) {
 		got = append(got, one.problem)
 		for _, a := range one.attempts {
 			got = append(got, a.variant)

@@ -5,28 +5,26 @@
 // IN_SHARED memory, c and slope are float32.
 //
 // A subgroup's eight lanes are eight columns: it makes a tile of ROWS x COLUMNS elements
-// in ROWS x VECTORS registers. That is quick where the compiler sees that all lanes
-// read the same address: it does for addresses made of push constants, under no
-// condition and in no loop. So every number goes through the table `count` of push
-// constants, loops are unrolled, and each subgroup adds only STEPS products to the
-// sums, which the subgroups of a tile, run in order, hand on without a barrier: in c,
-// or IN_SHARED memory where the compiler makes one store there of what lies in all
-// lanes. No choice is made between sums, only between what is added to them: the
-// compiler would make a branch of it and move the sums there.
+// in ROWS x VECTORS registers, in the straight code that uniform.glsl asks for. So each
+// subgroup adds only STEPS products to the sums, which the subgroups of a tile, run in
+// order, hand on without a barrier: in c, or IN_SHARED memory where the compiler makes
+// one store there of what lies in all lanes. No choice is made between sums, only
+// between what is added to them: the compiler would make a branch of it and move the
+// sums there.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
 #define VEC 4
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"
 
-// IN_SHARED: after so many steps there is a branch that is never taken, as the time to
-// compile grows as the square of what lies between; what is stored before it keeps
-// the compiler from moving all sums behind it.
-const uint BLOCK = 16u;
+// IN_SHARED: steps of straight code; what is stored after them keeps the compiler
+// from moving all sums behind the cut.
+const uint STRAIGHT = 16u;
 
 layout(constant_id = 6) const bool TRANS_A = false;
 layout(constant_id = 8) const bool SPLIT = false; // as in gemm_matrices.glsl
@@ -51,36 +49,18 @@ layout(push_constant) uniform Push {
     uint part; // elements of k that a workgroup sums
     uint slot; // SPLIT: the number of the first part
     float alpha;
-    uint count[8]; // 0, 1, 2, …
+    uint count[16]; // 0, 1, 2, …
 };
+#include "uniform.glsl"
 
 layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CFloats { float c1[]; };
 layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopeFloats { float slope1[]; };
 
-layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float at[]; };
 shared float sums[ROWS * COLUMNS];
 
-// uniform8 is x, which must be the same for all lanes and below 256; uniform16, below 65536.
-uint uniform8(uint x) { return count[x & 7u] + 8u * count[x >> 3 & 7u] + 64u * count[x >> 6 & 7u]; }
-uint uniform16(uint x) { return uniform8(x & 255u) + 256u * uniform8(x >> 8); }
-
-Floats move(uvec2 x, uint elements) { return Floats(packUint2x32(x) + 4ul * elements); }
-
-// LANES_OF is for each lane the element of x after `first` that has its number:
-// one load of eight.
-#define LANES_OF(x, first) lanes(x[first], x[(first) + 1u], x[(first) + 2u], x[(first) + 3u], \
-    x[(first) + 4u], x[(first) + 5u], x[(first) + 6u], x[(first) + 7u])
-float lanes(float x0, float x1, float x2, float x3, float x4, float x5, float x6, float x7) {
-    const uint lane = gl_SubgroupInvocationID;
-    float x = x0;
-    x = lane == 1u ? x1 : x;
-    x = lane == 2u ? x2 : x;
-    x = lane == 3u ? x3 : x;
-    x = lane == 4u ? x4 : x;
-    x = lane == 5u ? x5 : x;
-    x = lane == 6u ? x6 : x;
-    return lane == 7u ? x7 : x;
-}
+// SHARED_OF is as LANES_OF, of the sums.
+#define SHARED_OF(first) ofLane(sums[first], sums[(first) + 1u], sums[(first) + 2u], sums[(first) + 3u], \
+    sums[(first) + 4u], sums[(first) + 5u], sums[(first) + 6u], sums[(first) + 7u])
 
 // EACH begins a loop over the vectors of a tile.
 #define EACH(i, j) [[unroll]] for (uint i = 0u; i < ROWS; ++i) [[unroll]] for (uint j = 0u; j < VECTORS; ++j)
@@ -111,25 +91,23 @@ void main() {
     EACH(i, j) {
         float x = 0.0;
         if (IN_SHARED) {
-            x = LANES_OF(sums, i * COLUMNS + 8u * j);
+            x = SHARED_OF(i * COLUMNS + 8u * j);
         } else if (ACCUMULATE || CHUNKS > 1u) {
             Floats before = move(c_at, start + i * n);
-            x = LANES_OF(before.at, 8u * j);
+            x = LANES_OF(before, 8u * j);
         }
         sum[i][j] = chunk > 0u || ACCUMULATE && !IN_SHARED ? x : 0.0;
     }
     [[unroll]] for (uint s = 0u; s < STEPS; ++s) {
-        if (IN_SHARED && s > 0u && s % BLOCK == 0u) {
+        if (IN_SHARED && s > 0u && s % STRAIGHT == 0u) {
             EACH(i, j) {
                 sums[i * COLUMNS + 8u * j] = sum[i][j];
             }
-            if (m == 0u) {
-                sums[lane] = 0.0;
-            }
+            CUT(true, sums[lane] = 0.0)
         }
         float y[VECTORS];
         [[unroll]] for (uint j = 0u; j < VECTORS; ++j) {
-            y[j] = LANES_OF(columns.at, s * WIDTH_B + 8u * j);
+            y[j] = LANES_OF(columns, s * WIDTH_B + 8u * j);
         }
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
             const float x = TRANS_A ? rows[0].at[s * WIDTH_A + i] : rows[i].at[s];
@@ -146,19 +124,19 @@ void main() {
             Floats factors = move(factor_at, here), residuals = move(residual_at, here), before = move(c_at, here);
             sum[i][j] *= scale;
             if (BIAS) {
-                const float x = LANES_OF(biases.at, 8u * j);
+                const float x = LANES_OF(biases, 8u * j);
                 sum[i][j] += last ? x : 0.0;
             }
             if (FACTOR) {
-                const float x = LANES_OF(factors.at, 8u * j);
+                const float x = LANES_OF(factors, 8u * j);
                 sum[i][j] *= last ? x : 1.0;
             }
             if (RESIDUAL) {
-                const float x = LANES_OF(residuals.at, 8u * j);
+                const float x = LANES_OF(residuals, 8u * j);
                 sum[i][j] += last ? x : 0.0;
             }
             if (ACCUMULATE && IN_SHARED) {
-                const float x = LANES_OF(before.at, 8u * j);
+                const float x = LANES_OF(before, 8u * j);
                 sum[i][j] += last ? x : 0.0;
             }
         }

@@ -14,13 +14,13 @@ const (
 var lanesGEMM = []gpu.Variant{
 	{
 		Module: "gemm_lanes",
-		Needs:  gpu.UniformLanes | gpu.SharedLanes,
+		Needs:  gpu.UniformLoads | gpu.SharedLanes,
 		Spec:   gpu.Spec{"IN_SHARED": 1},
 		Fits:   func(caps gpu.Caps, problem any) bool { return problem.(gemmProblem).fitsLanes(caps, true) },
 	},
 	{
 		Module: "gemm_lanes",
-		Needs:  gpu.UniformLanes | gpu.ScatteredLanes,
+		Needs:  gpu.UniformLoads | gpu.ScatteredLanes,
 		Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(gemmProblem)
 			return p.fitsLanes(caps, false) && wide(p.C, p.Slope) && !(p.Accumulate && (p.Alpha != 1 || p.Factor != nil))
@@ -88,7 +88,7 @@ type lanesPush struct {
 	Part                              uint32
 	Slot                              uint32
 	Alpha                             float32
-	Count                             [8]uint32
+	Count                             [16]uint32
 }
 
 type packPush struct{ K, N uint32 }
@@ -108,10 +108,7 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 	groups := gpu.Groups{size.M / t.rows / t.tiles, size.N / t.columns, t.parts}
 	push := lanesPush{
 		A: 0, B: 1, M: uint32(size.M), N: uint32(size.N), K: uint32(size.K),
-		Part: uint32(t.chunks * t.steps), Alpha: p.Alpha,
-	}
-	for i := range push.Count {
-		push.Count[i] = uint32(i)
+		Part: uint32(t.chunks * t.steps), Alpha: p.Alpha, Count: counts(),
 	}
 	if t.parts > 1 {
 		push.CAt = 2

@@ -18,11 +18,11 @@ var choosy = []*gpu.Kernel{
 
 // Every module of every kernel is tested on some device.
 func TestSamples(t *testing.T) {
-	const uniform = gpu.UniformLanes | gpu.SharedLanes | gpu.ScatteredLanes | gpu.UniformLoads | gpu.QuickBroadcasts
+	const uniform = gpu.SharedLanes | gpu.ScatteredLanes | gpu.UniformLoads | gpu.QuickBroadcasts
 	processor, card := gpu.MinimalCaps, gpu.MinimalCaps
 	processor.MaxTexels, card.MaxTexels = 1<<27, 1<<27
 	processor.SubgroupSize, card.SubgroupSize = 8, 32
-	processor.Features, processor.MaxPush = uniform|gpu.BufferDeviceAddress, 128
+	processor.Features, processor.MaxPush = uniform|gpu.BufferDeviceAddress, 256
 	card.Features, card.SharedBytes, card.MinSubgroup, card.MaxSubgroup = ^uniform, 64<<10, 32, 32
 	for _, operands := range []gpu.Component{gpu.ComponentF16, gpu.ComponentBF16} {
 		product := gpu.MatrixProduct{M: 16, N: 16, K: 16, Operands: operands, Sums: gpu.ComponentF32}

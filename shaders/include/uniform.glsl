@@ -11,7 +11,7 @@
 
 // With quick broadcasts a subgroup stores as one, else each lane stores what it can
 // at once.
-layout(constant_id = 0) const bool BROADCASTS = false;
+layout(constant_id = 99) const bool BROADCASTS = false;
 
 // uniform8 is x, which must be the same for all lanes and below 256; uniform16, below 65536.
 uint uniform8(uint x) { return count[x & 15u] + 16u * count[x >> 4 & 15u]; }

@@ -3,9 +3,13 @@ package op
 import "dino-vk/gpu"
 
 var (
-	dinoLossRows = rowsKernel("dinoloss_rows")
-	dinoLoss     = rowsKernel("dinoloss")
-	dinoLossSum  = gpu.Plain("dinoloss_sum")
+	dinoLossRows    = withUniform(rowsKernel("dinoloss_rows"), fitsUniformLogits)
+	dinoLossRowsSum = gpu.Plain("dinoloss_rows_sum")
+	dinoLoss        = withUniform(rowsKernel("dinoloss"), func(caps gpu.Caps, problem any) bool {
+		p := problem.(rowsProblem)
+		return fitsUniformLogits(caps, p) && 2*p.read[1].Len() <= mostCrops*p.read[0].Len() // of two teacher crops
+	})
+	dinoLossSum     = gpu.Plain("dinoloss_sum")
 )
 
 // DINOLoss records the multi-crop cross entropy of DINO (arXiv 2104.14294,
@@ -51,10 +55,60 @@ func logitStats(g *gpu.Graph, logits, center, params, stats *gpu.Tensor, first i
 	rows, width := logits.Dim(0), logits.Dim(1)
 	type push struct{ Rows, Width, FirstStat, HasCenter uint32 }
 	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, dinoLossRows, s.n, width, s.of(logits), center)
+		end := g.Whole() // a variant needs more than one shader
+		shader := g.Pick(dinoLossRows, rowsProblem{width: width, read: []*gpu.Tensor{s.of(logits), center}})
+		if shader.Module == "dinoloss_rows_uniform" {
+			uniformStats(g, shader, s.of(logits), center, params, stats, first+s.first)
+			end()
+			continue
+		}
+		shader, groups := inRows(g, shader, s.n, width)
 		g.Dispatch(shader, groups, push{uint32(s.n), uint32(width), uint32(first + s.first), bit(center != nil)},
 			s.of(logits), center, params, stats)
+		end()
 	}
+}
+
+// uniformStats is logitStats by dinoloss_rows_uniform.comp.
+func uniformStats(g *gpu.Graph, sh gpu.Shader, logits, center, params, stats *gpu.Tensor, first int) {
+	rows, width := logits.Dim(0), logits.Dim(1)
+	part := largestDivisor(width, mostPart)
+	parts := width / part
+	each := largestDivisor(parts, uniformRows)
+	partial := g.New("partial", gpu.F32, rows, parts, 4)
+	push := struct {
+		Logits, Center gpu.Address
+		Count          [16]uint32
+	}{0, 1, counts()}
+	if center == nil {
+		push.Center = 0
+	}
+	sh = sh.With("WIDTH", uint32(width)).With("PART", uint32(part)).With("PARTS", uint32(each)).With("HAS_CENTER", bit(center != nil))
+	g.Dispatch(sh, gpu.Groups{parts / each, rows, 1}, push, logits, center, params, partial)
+	type sumPush struct{ Rows, Parts, FirstStat, HasCenter uint32 }
+	g.Dispatch(g.Pick(dinoLossRowsSum, nil), grid(g, rows, 8),
+		sumPush{uint32(rows), uint32(parts), uint32(first), bit(center != nil)}, partial, params, stats)
+}
+
+// Elements that a subgroup of dinoloss_rows_uniform and of dinoloss_uniform has of a
+// row, at most and at least, and mostCrops for which its code is still short.
+const (
+	mostPart  = 1024
+	leastPart = 64
+	mostCrops = 16
+)
+
+// fitsUniformLogits reports whether logits are float32 in whole parts and need not
+// be divided.
+func fitsUniformLogits(caps gpu.Caps, problem any) bool {
+	p := problem.(rowsProblem)
+	most := min(caps.MaxGroups[1], 1<<16-1)
+	for _, t := range p.read {
+		if t != nil && (t.Len()/p.width > int(most) || t.Bytes() > caps.MaxBinding) {
+			return false
+		}
+	}
+	return p.width%leastPart == 0 && wide(p.read...) && wide(p.written)
 }
 
 // lossPass is the second pass over the logits.
@@ -68,6 +122,11 @@ type lossPass struct {
 // and a grid the images, otherwise crop by crop and a run of images at a time.
 // It returns the terms of the loss.
 func (l *lossPass) record() (terms *gpu.Tensor) {
+	defer l.g.Whole()() // variants cut the rows into other chunks
+	shader := l.g.Pick(dinoLoss, rowsProblem{l.width, []*gpu.Tensor{l.teacher, l.student, l.center}, l.dstudent})
+	if shader.Module == "dinoloss_uniform" {
+		return l.uniform(shader)
+	}
 	images, crops := l.batch, l.crops
 	most := int(l.g.Caps().MaxGroups[1])
 	if fit := int(l.g.Caps().MaxBinding / (4 * int64(l.width))); fit < l.batch*l.crops || l.batch > most {
@@ -86,13 +145,28 @@ func (l *lossPass) record() (terms *gpu.Tensor) {
 	terms = l.g.New("terms", gpu.F32, l.crops/crops*l.batch, chunks)
 	for crop := 0; crop < l.crops; crop += crops {
 		for image := 0; image < l.batch; image += images {
-			l.dispatch(terms, crop, crops, image, min(images, l.batch-image), chunk, chunks)
+			l.dispatch(shader, terms, crop, crops, image, min(images, l.batch-image), chunk, chunks)
 		}
 	}
 	return terms
 }
 
-func (l *lossPass) dispatch(terms *gpu.Tensor, crop, crops, image, images, chunk, chunks int) {
+// uniform is record by dinoloss_uniform.comp.
+func (l *lossPass) uniform(sh gpu.Shader) (terms *gpu.Tensor) {
+	pieces := l.width / leastPart
+	each := largestDivisor(pieces, uniformRows)
+	terms = l.g.New("terms", gpu.F32, l.batch, pieces)
+	push := struct {
+		Teacher, Student, Center, Stats gpu.Address
+		Batch                           uint32
+		Count                           [16]uint32
+	}{0, 1, 2, 3, uint32(l.batch), counts()}
+	sh = sh.With("WIDTH", uint32(l.width)).With("PIECES", uint32(each)).With("CROPS", uint32(l.crops))
+	l.g.Dispatch(sh, gpu.Groups{pieces / each, l.batch, 1}, push, l.teacher, l.student, l.center, l.stats, l.params, l.dstudent, terms)
+	return terms
+}
+
+func (l *lossPass) dispatch(sh gpu.Shader, terms *gpu.Tensor, crop, crops, image, images, chunk, chunks int) {
 	rows := images
 	if crops > 1 {
 		rows = l.batch * l.crops
@@ -114,7 +188,7 @@ func (l *lossPass) dispatch(terms *gpu.Tensor, crop, crops, image, images, chunk
 		uint32(l.width), uint32(l.batch), uint32(image), uint32(images), uint32(crop), uint32(crops),
 		row0, row1, row, uint32(chunk), uint32(chunks), uint32(term),
 	}
-	l.g.Dispatch(quadShader(l.g, dinoLoss, l.width, teacher0, teacher1, student, l.center), gpu.Groups{chunks, images, 1}, push,
+	l.g.Dispatch(inQuads(sh, l.width), gpu.Groups{chunks, images, 1}, push,
 		teacher0, teacher1, student, l.center, l.stats, l.params, dstudent, terms)
 }
 

@@ -26,7 +26,9 @@ func TestDINOLoss(t *testing.T) {
 		{batch: 64, crops: 6, width: 1024, spread: 0.5},
 		{batch: 3, crops: 10, width: 1009, spread: 1},
 		{batch: 2, crops: 10, width: 65536, spread: 0.3},
+		{batch: 3, crops: 4, width: 2112, spread: 1},
 		{batch: 4, crops: 4, width: 96, spread: 300}, // one-hot softmaxes, exp of thousands
+		{batch: 4, crops: 4, width: 512, spread: 300},
 		{batch: 100, crops: 4, width: 36, spread: 1, binding: 140 * 36 * 4},
 		{batch: 67, crops: 3, width: 30, spread: 1, binding: 100 * 30 * 4},
 		{batch: 66_001, crops: 2, width: 4, spread: 1}, // more images than a grid has rows
@@ -111,7 +113,7 @@ func TestDINOLossAccumulates(t *testing.T) {
 
 // A logit that is not finite must not hide: the loss says so.
 func TestDINOLossNotFinite(t *testing.T) {
-	const batch, crops, width = 2, 3, 32
+	const batch, crops, width = 2, 3, 64
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		for name, at := range map[string][2]int{"student": {4*width + 7, -1}, "teacher": {-1, 3*width + 31}} {
 			t.Run(fmt.Sprint(name, bad), func(t *testing.T) {

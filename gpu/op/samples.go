@@ -17,7 +17,8 @@ func Samples(g *gpu.Graph) {
 		s.products()
 		s.attention()
 		if typ == gpu.F32 {
-			s.loss()
+			s.loss(300)
+			s.loss(512)
 			s.optimizer(64|uint32(Decay), true)
 			s.optimizer(96, false) // blocks in a bank begin at multiples of 32 quads
 			s.rows()
@@ -115,8 +116,8 @@ func (s samples) half(typ gpu.Type, n int) *gpu.Tensor {
 func (s samples) params() *gpu.Tensor { return s.half(gpu.U32, binary.Size(StepParams{})/4) }
 
 // loss is the two passes over logits, each whole with the parameters it reads.
-func (s samples) loss() {
-	const images, crops, width = 3, 4, 300
+func (s samples) loss(width int) {
+	const images, crops = 3, 4
 	g, teacher, center := s.tape.G, s.input(2*images, width), s.input(width)
 	stats := s.input((2+crops)*images, 4)
 	end := g.Whole()

@@ -9,7 +9,7 @@ var (
 		p := problem.(rowsProblem)
 		return fitsUniformLogits(caps, p) && 2*p.read[1].Len() <= mostCrops*p.read[0].Len() // of two teacher crops
 	})
-	dinoLossSum     = gpu.Plain("dinoloss_sum")
+	dinoLossSum = gpu.Plain("dinoloss_sum")
 )
 
 // DINOLoss records the multi-crop cross entropy of DINO (arXiv 2104.14294,

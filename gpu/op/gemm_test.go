@@ -86,6 +86,11 @@ var gemmCases = []gemmCase{
 	{m: 3, n: 2, k: 1031},                              // cut along k
 	{m: 12, n: 8, k: 1030, alpha: 2, accumulate: true}, // the same, k no multiple of 4
 	{m: 16, n: 16, k: 2048, bias: true, gelu: true, slope: true, factor: true, residual: true, accumulate: true},
+	{m: 70, n: 64, k: 48},   // tiles that overhang below
+	{m: 40, n: 36, k: 2400}, // and beside; the last part is shorter
+	{m: 41, n: 96, k: 48, alpha: 2, bias: true, factor: true, residual: true, accumulate: true},
+	{m: 33, n: 32, k: 64, bias: true, gelu: true, slope: true},
+	{m: 130, n: 96, k: 384, residual: true},
 	// In the tiles of gemm_lanes, 6 x 32 or 8 x 16; of one chunk of the sum, of several, in parts.
 	{m: 72, n: 64, k: 48},
 	{m: 40, n: 48, k: 2400},

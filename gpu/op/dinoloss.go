@@ -57,7 +57,7 @@ func logitStats(g *gpu.Graph, logits, center, params, stats *gpu.Tensor, first i
 	for _, s := range spans(g, rows, width) {
 		end := g.Whole() // a variant needs more than one shader
 		shader := g.Pick(dinoLossRows, rowsProblem{width: width, read: []*gpu.Tensor{s.of(logits), center}})
-		if shader.Module == "dinoloss_rows_uniform" {
+		if isUniform(shader) {
 			uniformStats(g, shader, s.of(logits), center, params, stats, first+s.first)
 			end()
 			continue
@@ -124,7 +124,7 @@ type lossPass struct {
 func (l *lossPass) record() (terms *gpu.Tensor) {
 	defer l.g.Whole()() // variants cut the rows into other chunks
 	shader := l.g.Pick(dinoLoss, rowsProblem{l.width, []*gpu.Tensor{l.teacher, l.student, l.center}, l.dstudent})
-	if shader.Module == "dinoloss_uniform" {
+	if isUniform(shader) {
 		return l.uniform(shader)
 	}
 	images, crops := l.batch, l.crops

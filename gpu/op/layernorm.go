@@ -27,7 +27,7 @@ func LayerNorm(t *Tape, x, gamma, beta *gpu.Tensor, eps float32) *gpu.Tensor {
 	for _, s := range uniformSpans(g, rows, width) {
 		args := []*gpu.Tensor{s.of(in), gamma, beta, s.of(out), s.of(mean), s.of(rstd)}
 		shader := g.Pick(layerNormFwd, rowsProblem{width, args[:1], args[3]})
-		if shader.Module == "layernorm_fwd_uniform" {
+		if isUniform(shader) {
 			type push struct {
 				X, Gamma, Beta gpu.Address
 				Eps            float32
@@ -63,7 +63,7 @@ func layerNormBackward(t *Tape, x, gamma, beta, mean, rstd, dy *gpu.Tensor) {
 	for _, s := range uniformSpans(g, rows, width) {
 		args := []*gpu.Tensor{s.of(in), gamma, s.of(mean), s.of(rstd), s.of(up), s.of(dx)}
 		shader := g.Pick(layerNormBwd, rowsProblem{width, []*gpu.Tensor{args[0], args[4]}, args[5]})
-		if shader.Module == "layernorm_bwd_uniform" {
+		if isUniform(shader) {
 			type push struct {
 				X, Gamma, Mean, Rstd, Dy, DxAt gpu.Address
 				Count                          [16]uint32
@@ -88,7 +88,7 @@ func layerNormParamGrads(g *gpu.Graph, x, mean, rstd, dy, dgamma, dbeta *gpu.Ten
 	parts := spans(g, rows, width)
 	defer g.Whole()() // variants cut the rows into other chunks
 	shader := g.Pick(layerNormParams, rowsProblem{width: width, read: []*gpu.Tensor{x, dy}})
-	uniform := shader.Module == "layernorm_params_uniform"
+	uniform := isUniform(shader)
 	chunkRows := min(max(leastRows, (rows+mostChunks-1)/mostChunks), mostIterations)
 	if uniform {
 		chunkRows = min(columnRows, rows)

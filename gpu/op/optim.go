@@ -142,7 +142,7 @@ func (o *Optimizer) Update(g *gpu.Graph, params, norms, status *gpu.Tensor) {
 		banks := elements{r.Weight.banks[i], r.Gradient.banks[i], r.Moment1.banks[i], r.Moment2.banks[i], r.Teacher.banks[i]}
 		end := g.Whole() // a variant needs more than one shader
 		shader := g.Pick(optimAdamW, adamWProblem{banks, r.WeightCopy != nil})
-		if shader.Module == "optim_adamw_uniform" {
+		if isUniform(shader) {
 			o.uniformAdamW(g, shader, banks, table, norms, params, status)
 			end()
 			continue

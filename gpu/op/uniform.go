@@ -11,8 +11,8 @@ const (
 	uniformLeast = 4    // rows of a workgroup at least
 )
 
-// withUniform puts in front of a kernel a variant built on
-// uniform.glsl, of the same name with _uniform, with quick broadcasts and without.
+// withUniform puts in front of a kernel a variant built on uniform.glsl, of the same
+// name with _uniform, with quick broadcasts and without.
 func withUniform(k *gpu.Kernel, fits func(caps gpu.Caps, problem any) bool) *gpu.Kernel {
 	module := k.Name + "_uniform"
 	k.Variants = append([]gpu.Variant{
@@ -21,6 +21,9 @@ func withUniform(k *gpu.Kernel, fits func(caps gpu.Caps, problem any) bool) *gpu
 	}, k.Variants...)
 	return k
 }
+
+// isUniform reports whether a shader is built on uniform.glsl.
+func isUniform(sh gpu.Shader) bool { return sh.Has("BROADCASTS") }
 
 // uniformSpans are spans, but where a kernel may have a variant built on uniform.glsl
 // rows that would not fill its workgroups are apart.

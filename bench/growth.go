@@ -39,7 +39,8 @@ const (
 
 // MeasureGrowth times steps of a recipe for 1, 2, 4 … 256 images, and for about
 // 64, 144, 256, 576 and 1024 tokens of two crops, as far as the device's memory
-// reaches and steps take no longer than limit. done, if not nil, is told of each.
+// reaches and steps take no longer than limit. done, if not nil, is told of each
+// of the first of two rounds.
 func MeasureGrowth(ctx context.Context, dev *gpu.Device, r Recipe, limit time.Duration, e Effort, done func(SizeTime)) ([]Growth, error) {
 	precision := r.Config.Precise(dev.Caps()).Precision
 	batch := Growth{Recipe: r.Name, Precision: precision, Of: GrowthBatch}
@@ -82,7 +83,8 @@ func tokenSizes(c dino.Config, gflops float64, limit time.Duration) []dino.Confi
 	return list
 }
 
-// measure times a step of each size, the sizes growing.
+// measure times a step of each size, the sizes growing, in two rounds whose faster
+// time counts.
 func (g *Growth) measure(ctx context.Context, dev *gpu.Device, list []dino.Config, limit time.Duration, e Effort, done func(SizeTime)) error {
 	for _, c := range list {
 		s := SizeTime{Batch: c.BatchSize, GFLOP: StepFLOPs(c) / 1e9}
@@ -103,6 +105,12 @@ func (g *Growth) measure(ctx context.Context, dev *gpu.Device, list []dino.Confi
 		if done != nil {
 			done(s)
 		}
+	}
+	for i, s := range g.Steps { // once more: what else a machine does only slows a step
+		if err := s.measure(ctx, dev, list[i], e); err != nil {
+			return err
+		}
+		g.Steps[i].Milliseconds = min(g.Steps[i].Milliseconds, s.Milliseconds)
 	}
 	g.Deviation = deviation(g.Steps)
 	return nil

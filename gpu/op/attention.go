@@ -9,6 +9,7 @@ import (
 
 var (
 	attentionFwd = attentionKernel("attention_fwd",
+		uniformAttention("attention_fwd_uniform"),
 		coopAttention("attention_fwd",
 			attentionShape{rows: 1, cols: 4, kinds: 1, widest: 128},
 			attentionShape{rows: 2, cols: 4, kinds: 1, widest: 64},
@@ -92,7 +93,11 @@ func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	}
 	lse := g.New("lse", gpu.F32, tokens, heads)
 	for _, s := range stretches(g, runs, width) {
-		s.attention(g, s.attentionShader(g, attentionFwd, in, heads), heads, false, in, o, lse)
+		if sh := s.attentionShader(g, attentionFwd, in, heads); isUniform(sh) {
+			s.uniformForward(g, sh, heads, in, o, lse)
+		} else {
+			s.attention(g, sh, heads, false, in, o, lse)
+		}
 	}
 	t.Push(o, func(do *gpu.Tensor) { attentionBackward(t, qkv, o, lse, do, heads, runs) }, qkv)
 	return o
@@ -128,7 +133,7 @@ func (s stretch) attentionShader(g *gpu.Graph, k *gpu.Kernel, qkv *gpu.Tensor, h
 	hd := width / 3 / heads
 	p := attentionProblem{hd, width, s.rows, s.Length, qkv.Type}
 	sh := onAttentionUnits(g.Caps(), p, g.Pick(k, p).With("HD", uint32(hd)))
-	if _, ok := sh.Spec["ROWS"]; ok {
+	if _, ok := sh.Spec["ROWS"]; ok || isUniform(sh) {
 		return sh
 	}
 	return sh.With("ROWS", uint32(attentionRows(g.Caps(), k, s.Length, hd)))
@@ -153,7 +158,7 @@ func (s stretch) attention(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bo
 	blocks := ceilDiv(s.Length, rows)
 	push := attentionPush{
 		Start: uint32(s.start), Sequences: uint32(s.Sequences), Length: uint32(s.Length), Heads: uint32(heads),
-		Scale: float32(1 / math.Sqrt(float64(sh.Spec["HD"]))), Accumulate: bit(accumulate),
+		Scale: scoreScale(int(sh.Spec["HD"])), Accumulate: bit(accumulate),
 	}
 	views := make([]*gpu.Tensor, len(packed))
 	for i, t := range packed {

@@ -96,6 +96,9 @@ var attentionCases = []struct {
 	{"two over", 1, 18, []Run{{1, 19}}, 1},
 	{"longest head", 1, 128, []Run{{1, 21}}, 1},
 	{"large scores", 2, 16, []Run{{2, 40}}, 20},
+	{"lengths around those in straight code", 2, 8, []Run{{1, 13}, {2, 14}, {1, 15}, {2, 16}, {1, 325}, {1, 326}}, 1},
+	{"longest in straight code", 1, 32, []Run{{1, 3}, {2, 81}, {1, 82}}, 20},
+	{"longest head in straight code", 2, 128, []Run{{2, 20}}, 1},
 }
 
 // Drivers on processors and on graphics cards, told by their subgroups and
@@ -103,8 +106,11 @@ var attentionCases = []struct {
 func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 	caps := dev.Caps()
 	caps.SubgroupSize = 32
-	caps.Features &^= gpu.SharedMemory
+	caps.Features &^= gpu.SharedMemory | gpu.UniformLoads
 	switch kind {
+	case "llvmpipe":
+		caps.SubgroupSize = 8
+		caps.Features |= dev.Caps().Features & gpu.UniformLoads
 	case "processor":
 		caps.SubgroupSize = 8
 	case "matrix units":
@@ -118,7 +124,7 @@ func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 
 func TestAttention(t *testing.T) {
 	for _, c := range attentionCases {
-		for _, kind := range []string{"processor", "registers", "shared memory"} {
+		for _, kind := range []string{"llvmpipe", "processor", "registers", "shared memory"} {
 			for _, accumulate := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/accumulate=%v", c.name, kind, accumulate), func(t *testing.T) {
 					testAttention(t, attentionCaps(gputest.Open(t), kind), gpu.F32, c.heads, c.hd, c.runs, c.large, accumulate)

@@ -31,19 +31,20 @@ layout(std430, set = 0, binding = 3) writeonly buffer Partial { vec4 partial[]; 
 void main() {
     const uint row = uniform16(gl_WorkGroupID.y), part = uniform16(gl_WorkGroupID.x) * PARTS + uniform8(gl_SubgroupID);
     Floats own = move(logits, row * WIDTH + part * PART), middle = move(center, part * PART);
-    const float inverse = 1 / (HAS_CENTER ? params.teacher_temp : params.student_temp);
+    const float inverse = LOG2_E / (HAS_CENTER ? params.teacher_temp : params.student_temp);
 
     vec4 top = X(0u);
     [[unroll]] for (uint i = BLOCK; i < PART; i += BLOCK) {
-        top = max(top, X(i));
+        const vec4 x = X(i);
+        top = mix(top, x, greaterThan(x, top)); // max has more to say of NaN
     }
     const float m = subgroupMax(max(max(top.x, top.y), max(top.z, top.w)));
 
     vec4 sum = vec4(0), product = vec4(0);
     [[unroll]] for (uint i = 0u; i < PART; i += BLOCK) {
-        const vec4 d = (X(i) - m) * inverse, e = expOf(d);
+        const vec4 d = (X(i) - m) * inverse, e = exp2OfNegative(d);
         sum += e;
         product += e * d;
     }
-    partial[row * (WIDTH / PART) + part] = vec4(m, sumOfLanes(sum), sumOfLanes(product), 0);
+    partial[row * (WIDTH / PART) + part] = vec4(m, sumOfLanes(sum), LN_2 * sumOfLanes(product), 0);
 }

@@ -5,11 +5,9 @@ import "dino-vk/gpu"
 var (
 	dinoLossRows    = withUniform(rowsKernel("dinoloss_rows"), fitsUniformLogits)
 	dinoLossRowsSum = gpu.Plain("dinoloss_rows_sum")
-	dinoLoss        = withUniform(rowsKernel("dinoloss"), func(caps gpu.Caps, problem any) bool {
-		p := problem.(rowsProblem)
-		return fitsUniformLogits(caps, p) && 2*p.read[1].Len() <= mostCrops*p.read[0].Len() // of two teacher crops
-	})
-	dinoLossSum = gpu.Plain("dinoloss_sum")
+	dinoLoss        = withUniform(rowsKernel("dinoloss"), fitsUniformLogits)
+	dinoLossTargets = gpu.Plain("dinoloss_targets_uniform")
+	dinoLossSum     = gpu.Plain("dinoloss_sum")
 )
 
 // DINOLoss records the multi-crop cross entropy of DINO (arXiv 2104.14294,
@@ -90,12 +88,12 @@ func uniformStats(g *gpu.Graph, sh gpu.Shader, logits, center, params, stats *gp
 		sumPush{uint32(rows), uint32(parts), uint32(first), bit(center != nil)}, partial, params, stats)
 }
 
-// Elements that a subgroup of dinoloss_rows_uniform and of dinoloss_uniform has of a
-// row, at most and at least, and mostCrops for which its code is still short.
+// Elements of a row that a subgroup has: mostPart at most in dinoloss_rows_uniform,
+// mostPiece in dinoloss_uniform, and leastPart at least.
 const (
 	mostPart  = 1024
+	mostPiece = 512
 	leastPart = 64
-	mostCrops = 16
 )
 
 // fitsUniformLogits reports whether logits are float32 in whole parts and need not
@@ -151,18 +149,29 @@ func (l *lossPass) record() (terms *gpu.Tensor) {
 	return terms
 }
 
-// uniform is record by dinoloss_uniform.comp.
+// uniform is record by dinoloss_uniform.comp, which dinoloss_targets_uniform.comp
+// serves.
 func (l *lossPass) uniform(sh gpu.Shader) (terms *gpu.Tensor) {
-	pieces := l.width / leastPart
+	piece := largestDivisor(l.width, mostPiece)
+	pieces := l.width / piece
 	each := largestDivisor(pieces, uniformRows)
-	terms = l.g.New("terms", gpu.F32, l.batch, pieces)
-	push := struct {
-		Teacher, Student, Center, Stats gpu.Address
-		Batch                           uint32
-		Count                           [16]uint32
-	}{0, 1, 2, 3, uint32(l.batch), counts()}
-	sh = sh.With("WIDTH", uint32(l.width)).With("PIECES", uint32(each)).With("CROPS", uint32(l.crops))
-	l.g.Dispatch(sh, gpu.Groups{pieces / each, l.batch, 1}, push, l.teacher, l.student, l.center, l.stats, l.params, l.dstudent, terms)
+	form := func(sh gpu.Shader) gpu.Shader {
+		return sh.With("WIDTH", uint32(l.width)).With("PIECE", uint32(piece)).With("PIECES", uint32(each))
+	}
+	targets := l.g.New("targets", gpu.F32, 3*l.batch, l.width)
+	type push struct {
+		Teacher, Center, Stats gpu.Address
+		Batch                  uint32
+		Count                  [16]uint32
+	}
+	l.g.Dispatch(form(l.g.Pick(dinoLossTargets, nil)).With("BROADCASTS", sh.Spec["BROADCASTS"]), gpu.Groups{pieces / each, l.batch, 1},
+		push{0, 1, 2, uint32(l.batch), counts()}, l.teacher, l.center, l.stats, l.params, targets)
+	terms = l.g.New("terms", gpu.F32, l.crops*l.batch, pieces)
+	l.g.Dispatch(form(sh), gpu.Groups{pieces / each, l.crops, l.batch}, struct {
+		Student, Targets, Stats gpu.Address
+		Batch                   uint32
+		Count                   [16]uint32
+	}{0, 1, 2, uint32(l.batch), counts()}, l.student, targets, l.stats, l.params, l.dstudent, terms)
 	return terms
 }
 

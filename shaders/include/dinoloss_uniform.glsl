@@ -1,4 +1,21 @@
-// What both passes of the loss for llvmpipe share: exp(x) for x <= 0, or NaN.
-#include "erf.glsl"
-float expOf(float x) { return isnan(x) ? x : expNegative(x); }
-vec4 expOf(vec4 x) { return vec4(expOf(x.x), expOf(x.y), expOf(x.z), expOf(x.w)); }
+// What both passes of the loss for llvmpipe share. They count in powers of two: there
+// x LOG2_E is the exponent of what has x as that of e.
+const float LOG2_E = 1.44269504, LN_2 = 0.693147181;
+
+// exp2OfNegative is 2^x for x <= 0, or NaN, to 2.3 units in the last place; 0 below
+// -126.5. The polynomial is fitted to 2^r on |r| <= 1/2 with relative error 1e-7.
+vec4 exp2OfNegative(vec4 x) {
+    // Adding 1.5 2^23 + 127 rounds to a whole number n and leaves n + 127 in the lowest
+    // bits, which are the exponent of 2^n: llvmpipe converts to integers lane by lane.
+    const float MAGIC = 12583039.0;
+    x = mix(x, vec4(-127), lessThan(x, vec4(-127)));
+    precise vec4 shifted = x + MAGIC;
+    precise vec4 r = x - (shifted - MAGIC);
+    vec4 p = vec4(1.32647273e-3);
+    p = p * r + 9.67151299e-3;
+    p = p * r + 5.55073358e-2;
+    p = p * r + 0.240222424;
+    p = p * r + 0.693147004;
+    p = p * r + 1.0;
+    return p * uintBitsToFloat(floatBitsToUint(shifted) << 23);
+}

@@ -21,15 +21,14 @@ const (
 	BufferDeviceAddress
 	TimelineSemaphore
 	MemoryModel
-	CoopMatrix      // VK_KHR_cooperative_matrix
-	CoopMatrix2     // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing, functions of elements
-	CoopConversions // of the same: sums become operands
-	TransferQueue   // a queue family that only copies
-	SharedMemory    // quick shared memory and barriers: the device is no CPU
-	UniformLoads    // see llvmpipe.go
-	QuickBroadcasts // the same
-	SharedLanes     // the same
-	ScatteredLanes  // the same
+	CoopMatrix       // VK_KHR_cooperative_matrix
+	CoopMatrix2      // of VK_NV_cooperative_matrix2: workgroup scope, flexible dimensions, tensor addressing, functions of elements
+	CoopConversions  // of the same: sums become operands
+	TransferQueue    // a queue family that only copies
+	SharedMemory     // quick shared memory and barriers: the device is no CPU
+	UniformLoads     // see llvmpipe.go
+	QuickBroadcasts  // the same
+	OrderedSubgroups // the same
 )
 
 var featureNames = map[string]Features{
@@ -49,8 +48,7 @@ var featureNames = map[string]Features{
 	"shared":              SharedMemory,
 	"uniformloads":        UniformLoads,
 	"broadcasts":          QuickBroadcasts,
-	"sharedlanes":         SharedLanes,
-	"scatteredlanes":      ScatteredLanes,
+	"orderedsubgroups":    OrderedSubgroups,
 }
 
 // ParseFeatures reads a comma-separated list such as "coopmat,fp16".

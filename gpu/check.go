@@ -50,7 +50,7 @@ func OpenTuned(ctx context.Context, o Options, again bool, samples func(*Graph))
 var errSwitchedOff = errors.New("a variant was switched off")
 
 // unpromised are the features that rest on what Vulkan leaves open.
-var unpromised = SharedLanes | ScatteredLanes // tests take others
+var unpromised = OrderedSubgroups // tests take others
 
 // tests says whether all variants are to be tested, and timed, or at least some.
 func (d *Device) tests(again bool) (all, some bool) {

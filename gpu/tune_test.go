@@ -237,12 +237,12 @@ func TestNeeding(t *testing.T) {
 	for _, one := range list {
 		for i := range one.attempts {
 			if strings.HasPrefix(one.attempts[i].variant, "lanes") {
-				one.attempts[i].needs = SharedLanes | BufferDeviceAddress
+				one.attempts[i].needs = OrderedSubgroups | BufferDeviceAddress
 			}
 		}
 	}
 	var got []string
-	for _, one := range needing(SharedLanes, list) {
+	for _, one := range needing(OrderedSubgroups, list) {
 		got = append(got, one.problem)
 		for _, a := range one.attempts {
 			got = append(got, a.variant)

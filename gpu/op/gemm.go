@@ -70,8 +70,7 @@ var exactVariants = []gpu.Variant{
 	sharedGEMM("gemm_shared_vec4", 8, 16),
 	sharedGEMM("gemm_shared_vec4", 8, 8),
 	sharedGEMM("gemm_shared", 8, 8),
-	lanesGEMM[0],
-	lanesGEMM[1],
+	lanesGEMM,
 	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmProblem)
 		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
@@ -208,7 +207,7 @@ func (p GEMM) sumOfRows(g *gpu.Graph, size gemmSize) {
 		q.partial(g, sh, groups, piece, sums, rows, part, slot)
 		slot += ceilDiv(s.n, part)
 	}
-	p.reduce(g, size, sums)
+	p.reduce(g, size, sums, 0)
 	p.addSums(g, rows)
 }
 
@@ -227,7 +226,7 @@ func (p GEMM) product(g *gpu.Graph, size gemmSize) {
 		slots := ceilDiv(size.K, part)
 		sums, rows := g.New("parts", gpu.F32, slots, size.M, size.N), p.rowSums(g, sh, slots, size.M)
 		p.partial(g, sh, groups, size, sums, rows, part, 0)
-		p.reduce(g, size, sums)
+		p.reduce(g, size, sums, 0)
 		p.addSums(g, rows)
 		return
 	}
@@ -274,12 +273,16 @@ func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmS
 	g.Dispatch(withSums(size.whole(sh).With("SPLIT", 1), rows, &args), groups, size.push(part, slot, 1), args...)
 }
 
-// reduce records the addition of partial sums and what follows it.
-func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor) {
+// reduce records the addition of partial sums and what follows it. columns are those
+// of gemm_lanes.comp's tiles where sums are as that leaves them, else 0.
+func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, columns int) {
 	n := size.M * size.N
 	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size, true}, sums})
 	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
 	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
+	if columns > 0 {
+		sh = sh.With("COLUMNS", uint32(columns))
+	}
 	if sh.Module != "gemm_reduce" {
 		n /= 4
 	}

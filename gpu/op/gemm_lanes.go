@@ -8,31 +8,22 @@ const (
 	laneGrid  = 255     // workgroups along n and along k at most
 	laneTerms = 512     // that a part of a weight gradient's sum has at least
 	laneCache = 1 << 17 // elements of both operands that stay in a core's cache
+
+	laneTileCount = 16 // tiles of a workgroup at most
+	laneAcross    = 3  // of them side by side
 )
 
-// lanesGEMM hand their sums on in shared memory, and in C.
-var lanesGEMM = []gpu.Variant{
-	{
-		Module: "gemm_lanes",
-		Needs:  gpu.UniformLoads | gpu.SharedLanes,
-		Spec:   gpu.Spec{"IN_SHARED": 1},
-		Fits:   func(caps gpu.Caps, problem any) bool { return problem.(gemmProblem).fitsLanes(caps, true) },
-	},
-	{
-		Module: "gemm_lanes",
-		Needs:  gpu.UniformLoads | gpu.ScatteredLanes,
-		Fits: func(caps gpu.Caps, problem any) bool {
-			p := problem.(gemmProblem)
-			return p.fitsLanes(caps, false) && wide(p.C, p.Slope) && !(p.Accumulate && (p.Alpha != 1 || p.Factor != nil))
-		},
-	},
+var lanesGEMM = gpu.Variant{
+	Module: "gemm_lanes",
+	Needs:  gpu.UniformLoads | gpu.OrderedSubgroups,
+	Fits:   func(caps gpu.Caps, problem any) bool { return problem.(gemmProblem).fitsLanes(caps) },
 }
 
 // fitsLanes is for operands that are not both transposed.
-func (p gemmProblem) fitsLanes(caps gpu.Caps, shared bool) bool {
-	_, ok := p.laneTiles(shared)
-	return ok && p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) &&
-		wide(p.A, p.B, p.Bias, p.Factor, p.Residual) && (!p.Accumulate || wide(p.C)) &&
+func (p gemmProblem) fitsLanes(caps gpu.Caps) bool {
+	_, ok := p.laneTiles()
+	return ok && p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) && p.wide() &&
+		!(p.Accumulate && (p.Alpha != 1 || p.Factor != nil)) &&
 		!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&
 		(p.gemmSize.TransA || fitsTexels(caps, p.B))
 }
@@ -40,17 +31,18 @@ func (p gemmProblem) fitsLanes(caps gpu.Caps, shared bool) bool {
 // laneTiles is how gemm_lanes.comp makes a matrix.
 type laneTiles struct {
 	rows, columns int // of a tile
-	tiles         int // of a workgroup, one below the other
+	across, tiles int // of a workgroup, side by side and one below the other
 	steps         int // of the sum, that a subgroup adds
 	chunks        int // of steps, that a workgroup adds
 	parts         int // of chunks
 }
 
 // laneTiles divides a product; not ok says that it can't be.
-func (s gemmSize) laneTiles(shared bool) (t laneTiles, ok bool) {
-	steps, most := []int{48, 64, 32, 16}, 16
-	if shared {
-		steps, most = []int{32, 16}, 4 // what is best, measured
+func (p gemmProblem) laneTiles() (t laneTiles, ok bool) {
+	s := p.gemmSize
+	steps := []int{48, 64, 32, 16} // the best first, measured
+	if p.GELU {
+		steps = []int{96, 48, 64, 32, 16} // each chunk makes it
 	}
 	switch {
 	case s.M%6 == 0 && s.N%32 == 0:
@@ -70,23 +62,27 @@ func (s gemmSize) laneTiles(shared bool) (t laneTiles, ok bool) {
 		}
 		for t.parts = min(least, all, laneGrid); t.parts <= min(all, laneGrid); t.parts++ {
 			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/8 {
-				t.tiles = min(most, laneGroup/8/t.chunks)
-				for s.M/t.rows%t.tiles != 0 {
-					t.tiles--
-				}
-				return t, s.M/t.rows/t.tiles < 1<<16 && s.N/t.columns <= laneGrid
+				t.across = mostDivisor(s.N/t.columns, min(laneAcross, laneGroup/8/t.chunks))
+				t.tiles = mostDivisor(s.M/t.rows, min(laneTileCount, laneGroup/8/t.chunks)/t.across)
+				return t, s.M/t.rows/t.tiles < 1<<16 && s.N/t.columns/t.across <= laneGrid
 			}
 		}
 	}
 	return t, false
 }
 
+// mostDivisor is the largest divisor of n, up to most, or 1.
+func mostDivisor(n, most int) int {
+	for most > 1 && n%most != 0 {
+		most--
+	}
+	return max(1, most)
+}
+
 type lanesPush struct {
 	A, B                              gpu.Address
 	CAt, BiasAt, FactorAt, ResidualAt gpu.Address // A's where there is none
 	M, N, K                           uint32
-	Part                              uint32
-	Slot                              uint32
 	Alpha                             float32
 	Count                             [16]uint32
 }
@@ -95,30 +91,25 @@ type packPush struct{ K, N uint32 }
 
 // lanes records the product by sh, the variant lanesGEMM.
 func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
-	t, _ := size.laneTiles(sh.Spec["IN_SHARED"] != 0)
-	for name, n := range map[string]int{"ROWS": t.rows, "VECTORS": t.columns / 8, "WIDTH_B": t.columns, "TILES": t.tiles, "STEPS": t.steps, "CHUNKS": t.chunks} {
+	t, _ := gemmProblem{p, size, true}.laneTiles()
+	groups := gpu.Groups{size.M / t.rows / t.tiles, size.N / t.columns / t.across, t.parts}
+	for name, n := range map[string]int{
+		"ROWS": t.rows, "VECTORS": t.columns / 8, "TILES": t.tiles, "ACROSS": t.across, "STEPS": t.steps, "CHUNKS": t.chunks,
+		"SUBGROUPS": t.tiles * t.across * t.chunks, "GROUPS_X": groups[0], "GROUPS_Y": groups[1], "GROUPS_Z": groups[2],
+	} {
 		sh = sh.With(name, uint32(n))
 	}
-	b := p.B
+	push := lanesPush{A: 0, B: 1, CAt: 2, M: uint32(size.M), N: uint32(size.N), K: uint32(size.K), Alpha: p.Alpha, Count: counts()}
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1).With("WIDTH_A", uint32(size.M)).With("WIDTH_B", uint32(size.N))
-	} else {
-		b = pack(g, sh, b, size, t.columns)
-	}
-	groups := gpu.Groups{size.M / t.rows / t.tiles, size.N / t.columns, t.parts}
-	push := lanesPush{
-		A: 0, B: 1, M: uint32(size.M), N: uint32(size.N), K: uint32(size.K),
-		Part: uint32(t.chunks * t.steps), Alpha: p.Alpha, Count: counts(),
-	}
-	if t.parts > 1 {
-		push.CAt = 2
 		sums := g.New("parts", gpu.F32, t.parts, size.M, size.N)
-		g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, b, sums, nil, nil, nil, nil)
-		p.reduce(g, size, sums)
+		g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, p.B, sums, nil, nil, nil, nil)
+		p.reduce(g, size, sums, t.columns)
 		return
 	}
+	b := pack(g, sh, p.B, size, t)
 	args := append([]*gpu.Tensor{p.A, b}, p.epilogue(&sh)...)
-	for i, at := range map[int]*gpu.Address{2: &push.CAt, 4: &push.BiasAt, 5: &push.FactorAt, 6: &push.ResidualAt} {
+	for i, at := range map[int]*gpu.Address{4: &push.BiasAt, 5: &push.FactorAt, 6: &push.ResidualAt} {
 		if args[i] != nil {
 			*at = gpu.Address(i)
 		}
@@ -126,10 +117,10 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 	g.Dispatch(sh, groups, push, args...)
 }
 
-// pack records the copy of B into panels of so many columns for sh to read.
-func pack(g *gpu.Graph, sh gpu.Shader, b *gpu.Tensor, size gemmSize, columns int) *gpu.Tensor {
-	panels := g.New("panels", gpu.F32, size.N/columns, size.K, columns)
-	sh.Module, sh.Spec = "gemm_pack", gpu.Spec{"COLUMNS": uint32(columns)}
+// pack records the copy of B into panels for sh to read.
+func pack(g *gpu.Graph, sh gpu.Shader, b *gpu.Tensor, size gemmSize, t laneTiles) *gpu.Tensor {
+	panels := g.New("panels", gpu.F32, size.N/t.columns, size.K, t.columns)
+	sh.Module, sh.Spec = "gemm_pack", gpu.Spec{"COLUMNS": uint32(t.columns), "STEPS": uint32(t.steps), "CHUNKS": uint32(t.chunks)}
 	if size.TransB {
 		sh = sh.With("TRANS_B", 1)
 	}

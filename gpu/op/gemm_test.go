@@ -100,6 +100,10 @@ var gemmCases = []gemmCase{
 	{m: 36, n: 32, k: 64, bias: true, gelu: true, slope: true},
 	{m: 40, n: 16, k: 192, alpha: -0.5, bias: true, gelu: true, slope: true},
 	{m: 198, n: 288, k: 96, bias: true},
+	{m: 36, n: 96, k: 80, accumulate: true},                     // five chunks: columns are back in their order
+	{m: 24, n: 48, k: 240, bias: true, gelu: true, slope: true}, // and of 16 columns after four
+	{m: 198, n: 96, k: 96, bias: true, gelu: true, slope: true}, // one chunk for GELU
+	{m: 54, n: 192, k: 1056, accumulate: true, alpha: 2},        // workgroups side by side and below
 	{m: 132, n: 96, k: 384, residual: true, factor: true},
 	{m: 200, n: 32, k: 28, binding: 64 * 32 * 4, bias: true, gelu: true, slope: true, factor: true, residual: true},
 	{m: 13, n: 17, k: 200, binding: 64 * 17 * 4, accumulate: true},

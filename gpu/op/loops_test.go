@@ -79,7 +79,7 @@ func TestLongProduct(t *testing.T) {
 				sums := c.Graph.New("parts", gpu.F32, parts, m, n)
 				sh, groups := p.shader(c.Graph, size)
 				p.partial(c.Graph, sh, groups, size, sums, nil, part, 0)
-				p.reduce(c.Graph, size, sums)
+				p.reduce(c.Graph, size, sums, 0)
 				c.Run()
 				c.Near(p.C, repeat(float64(k), m*n), gputest.Eps(0))
 			})

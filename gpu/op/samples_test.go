@@ -18,7 +18,7 @@ var choosy = []*gpu.Kernel{
 
 // Every module of every kernel is tested on some device.
 func TestSamples(t *testing.T) {
-	const uniform = gpu.SharedLanes | gpu.ScatteredLanes | gpu.UniformLoads | gpu.QuickBroadcasts
+	const uniform = gpu.OrderedSubgroups | gpu.UniformLoads | gpu.QuickBroadcasts
 	processor, card := gpu.MinimalCaps, gpu.MinimalCaps
 	processor.MaxTexels, card.MaxTexels = 1<<27, 1<<27
 	processor.SubgroupSize, card.SubgroupSize = 8, 32

@@ -130,6 +130,15 @@ func TestGemm(t *testing.T) {
 	})
 }
 
+// Every variant adds up the parts that any product leaves.
+func TestGemmReduce(t *testing.T) {
+	variants(t, gemmReduceKernel, func(t *testing.T) {
+		for _, c := range []gemmCase{{m: 72, n: 64, k: 1536}, {m: 40, n: 48, k: 2400, accumulate: true}} {
+			t.Run(c.String(), func(t *testing.T) { testGemm(t, c, true, false) })
+		}
+	})
+}
+
 func testGemm(t *testing.T, c gemmCase, transA, transB bool) {
 	k := gputest.New(t)
 	if c.binding != 0 {

@@ -35,7 +35,10 @@ vec4 part(uint s, uint i) {
     return v;
 }
 #else
-float part(uint s, uint i) { return FETCH(parts, s * size + i); }
+float part(uint s, uint i) {
+    const uint column = COLUMNS == 0u ? 0u : i % COLUMNS;
+    return FETCH(parts, s * size + i - column + rotated(column, COLUMNS, 1u));
+}
 #endif
 
 void main() {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"dino-vk/gpu"
+	"dino-vk/gpu/gputest"
 )
 
 // choosy are the kernels with more than one variant.
@@ -74,5 +75,22 @@ func TestVariantNames(t *testing.T) {
 			}
 			seen[name] = true
 		}
+	}
+}
+
+// Of what a processor's first use tests, no variant is switched off.
+func TestNothingSwitchedOff(t *testing.T) {
+	if gputest.Open(t).Kind != gpu.CPU {
+		t.Skip("a GPU tests all variants, which takes minutes")
+	}
+	t.Setenv("DINOVK_TUNE", "")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where it would be known from earlier runs
+	dev, err := gpu.OpenTuned(t.Context(), gpu.Options{}, false, Samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	for _, f := range dev.Faults() {
+		t.Errorf("%s: %s", f.Variant, f.Reason)
 	}
 }

@@ -15,6 +15,8 @@ layout(std430, set = 0, binding = 0) readonly buffer QKV { float unused_qkv[]; }
 layout(std430, set = 0, binding = 1) writeonly buffer O { u64vec2 o[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
+#define WEIGHT(j) p[j]
+
 void main() {
     const uint first = start + uniform16(gl_WorkGroupID.x) * LENGTH, head = uniform8(gl_WorkGroupID.y);
     const uint query = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
@@ -55,7 +57,7 @@ void main() {
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
             sum[i] = 0.0;
         }
-        WEIGHTED(sum, p, values, ROW, d)
+        WEIGHTED(sum, WEIGHT, values, ROW, d)
         [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
             quads[(d + i) / 4u] = quad(inverse * vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
         }

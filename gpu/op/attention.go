@@ -9,13 +9,14 @@ import (
 
 var (
 	attentionFwd = attentionKernel("attention_fwd",
-		uniformAttention("attention_fwd_uniform"),
+		uniformAttention("attention_fwd_uniform", 0),
 		coopAttention("attention_fwd",
 			attentionShape{rows: 1, cols: 4, kinds: 1, widest: 128},
 			attentionShape{rows: 2, cols: 4, kinds: 1, widest: 64},
 			attentionShape{rows: 1, cols: 2, kinds: 1, widest: 128}),
 		sharedAttention("attention_fwd_shared", attentionTile.bytesFwd))
 	attentionBwdQ = attentionKernel("attention_bwd_q",
+		uniformAttention("attention_bwd_q_uniform", gpu.QuickBroadcasts), // not for Mesa 22.3, see bench/REJECTED.md
 		coopAttention("attention_bwd_q",
 			attentionShape{rows: 1, cols: 4, kinds: 1, widest: 96},
 			attentionShape{rows: 1, cols: 2, kinds: 1, widest: 96}),
@@ -72,7 +73,8 @@ const maxHeadDim = 128
 // yields them; o is (T, H hd) (Vaswani et al., arXiv 1706.03762). hd may be at
 // most 128, and on a CPU a sequence at most 65,000 tokens long. Memory grows
 // with T, not with its square: the backward computes the probabilities again
-// from the log-sum-exp of each row.
+// from the log-sum-exp of each row. It keeps them only on llvmpipe, where sequences
+// are short: twice H floats for each token and each one in its sequence.
 func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	g := t.G
 	in, tokens, width := matrix(qkv)
@@ -119,6 +121,10 @@ func attentionBackward(t *Tape, qkv, o, lse, do *gpu.Tensor, heads int, runs []R
 func (s stretch) attentionBackward(g *gpu.Graph, heads int, accumulate bool, qkv, o, lse, do, dqkv, delta *gpu.Tensor) {
 	defer g.Whole()()
 	sh := s.attentionShader(g, attentionBwdQ, qkv, heads)
+	if isUniform(sh) {
+		s.uniformBackward(g, sh, heads, accumulate, qkv, o, lse, do, dqkv)
+		return
+	}
 	if sh.Module == attentionOnce {
 		s.attention(g, sh, heads, accumulate, qkv, o, lse, do, dqkv)
 		return

@@ -96,7 +96,7 @@ var attentionCases = []struct {
 	{"two over", 1, 18, []Run{{1, 19}}, 1},
 	{"longest head", 1, 128, []Run{{1, 21}}, 1},
 	{"large scores", 2, 16, []Run{{2, 40}}, 20},
-	{"lengths around those in straight code", 2, 8, []Run{{1, 13}, {2, 14}, {1, 15}, {2, 16}, {1, 325}, {1, 326}}, 1},
+	{"lengths around those in straight code", 2, 16, []Run{{1, 13}, {2, 14}, {1, 15}, {2, 16}, {1, 162}, {1, 163}}, 1},
 	{"longest in straight code", 1, 32, []Run{{1, 3}, {2, 81}, {1, 82}}, 20},
 	{"longest head in straight code", 2, 128, []Run{{2, 20}}, 1},
 }

@@ -10,15 +10,18 @@ import (
 const (
 	uniformHead = 2600 // elements of a head at most, such as 81 tokens by 32, 40 by 64: more take seconds to compile
 	uniformKeys = 14   // tokens at least, KEYS of the shader: Mesa 22.3 makes no straight code of fewer
+	uniformPart = 16   // components of a head, PART of the shader
 )
 
 // uniformAttention is the variant of an attention kernel for llvmpipe, see
 // shaders/include/attention_uniform.glsl.
-func uniformAttention(module string) []gpu.Variant {
-	return []gpu.Variant{{Module: module, Needs: gpu.UniformLoads, Fits: func(caps gpu.Caps, problem any) bool {
+func uniformAttention(module string, needs gpu.Features) []gpu.Variant {
+	return []gpu.Variant{{Module: module, Needs: gpu.UniformLoads | needs, Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(attentionProblem)
-		return !p.typ.Narrow() && p.hd%8 == 0 && p.length >= uniformKeys && p.length*p.hd <= uniformHead && p.width/3/p.hd < 1<<8 &&
-			p.rows/p.length < 1<<16 && 8*ceilDiv(p.length, 8) <= int(caps.MaxInvocations)
+		padded, heads := roundUp(p.length, 8), p.width/3/p.hd
+		return !p.typ.Narrow() && p.hd%uniformPart == 0 && p.length >= uniformKeys && p.length*p.hd <= uniformHead && heads < 1<<8 &&
+			p.rows/p.length < 1<<16 && padded <= int(caps.MaxInvocations) &&
+			4*int64(p.rows/p.length*heads)*int64(padded*padded) <= caps.MaxBinding
 	}}}
 }
 
@@ -43,4 +46,32 @@ func (s stretch) uniformForward(g *gpu.Graph, sh gpu.Shader, heads int, qkv, o, 
 	scale := scoreScale(int(sh.Spec["HD"]))
 	sh, groups := s.inUniform(sh, heads)
 	g.Dispatch(sh, groups, push{0, uint32(s.start), scale, counts()}, s.of(qkv), s.of(o), s.of(lse))
+}
+
+// uniformBackward is the backward of some sequences by attention_bwd_q_uniform.comp
+// and attention_bwd_kv_uniform.comp.
+func (s stretch) uniformBackward(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bool, qkv, o, lse, do, dqkv *gpu.Tensor) {
+	hd := int(sh.Spec["HD"])
+	scale, padded := scoreScale(hd), roundUp(s.Length, 8)
+	probs := g.New("attention.probs", gpu.F32, s.Sequences, heads, padded, padded)
+	dscores := g.New("attention.dscores", gpu.F32, s.Sequences, heads, padded, padded)
+	qkv, do, dqkv = s.of(qkv), s.of(do), s.of(dqkv)
+	sh, groups := s.inUniform(sh.With("ACCUMULATE", bit(accumulate)), heads)
+	type pushQ struct {
+		QKV, O, LSE, DOut, DQKVAt gpu.Address
+		Start                     uint32
+		Scale                     float32
+		Count                     [16]uint32
+	}
+	g.Dispatch(sh, groups, pushQ{0, 1, 2, 3, 4, uint32(s.start), scale, counts()}, qkv, s.of(o), s.of(lse), do, dqkv, probs, dscores)
+
+	type pushKV struct {
+		Y, W, DQKVAt gpu.Address
+		Start        uint32
+		Scale        float32
+		Count        [16]uint32
+	}
+	sh.Module, groups[2] = "attention_bwd_kv_uniform", hd/uniformPart
+	g.Dispatch(sh, groups, pushKV{0, 1, 2, uint32(s.start), scale, counts()}, qkv, dscores, dqkv)
+	g.Dispatch(sh.With("VALUES", 1), groups, pushKV{0, 1, 2, uint32(s.start), 1, counts()}, do, probs, dqkv)
 }

@@ -7,7 +7,7 @@
 // A workgroup has a head of a sequence. Declare the push constants before including
 // this file, with those of uniform.glsl, `uint start` and `float scale`.
 #include "uniform.glsl"
-layout(constant_id = 0) const uint HD = 32u; // a multiple of WIDE
+layout(constant_id = 0) const uint HD = 32u; // a multiple of PART
 layout(constant_id = 1) const uint LENGTH = 17u; // KEYS or more
 layout(constant_id = 2) const uint HEADS = 1u;
 layout(constant_id = 3) const uint BLOCKS = 3u; // of eight rows, of a sequence
@@ -15,6 +15,8 @@ layout(local_size_x = 8, local_size_y_id = 3) in;
 
 const uint KEYS = 14u; // whose scores are in registers at once
 const uint WIDE = 8u;  // components whose sums are
+const uint PART = 16u; // that a workgroup has, where it has not all
+const uint PADDED = (LENGTH + 7u) / 8u * 8u;
 const uint ROW = 3u * HEADS * HD; // of qkv
 const uint STRAIGHT = 2112u; // multiply-adds that scores may take without a CUT
 const float LOG2_E = 1.4426950408889634;
@@ -35,11 +37,12 @@ const float LOG2_E = 1.4426950408889634;
     }
 
 // WEIGHTED adds to the sums of WIDE components from d on those of the rows of x,
-// STRIDE elements apart, times their weights.
-#define WEIGHTED(sum, weight, x, STRIDE, d)                                             \
+// STRIDE elements apart, times their weights, of which WEIGHT(j) is that of row j.
+#define WEIGHTED(sum, WEIGHT, x, STRIDE, d)                                             \
     [[unroll]] for (uint j = 0u; j < LENGTH; ++j) {                                     \
+        const float w = WEIGHT(j);                                                      \
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {                                   \
-            sum[i] = fma(x.at[j * STRIDE + d + i], weight[j], sum[i]);                  \
+            sum[i] = fma(x.at[j * STRIDE + d + i], w, sum[i]);                          \
         }                                                                               \
     }
 

@@ -1,0 +1,64 @@
+#version 450
+// Attention for llvmpipe, backward of the keys or of the values of short sequences:
+//   dx_j = scale sum_i w_ij y_i
+// with y the queries and w the gradients of the scores, or with the outputs'
+// gradients and the probabilities; see attention_uniform.glsl. The lanes are keys. A
+// workgroup has PART components of a head.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+layout(push_constant) uniform Push {
+    uvec2 y, w, dqkv_at;
+    uint start;
+    float scale;
+    uint count[16];
+};
+#include "attention_uniform.glsl"
+layout(constant_id = 4) const bool ACCUMULATE = false;
+layout(constant_id = 5) const bool VALUES = false;
+const uint STRIDE = VALUES ? HEADS * HD : ROW;
+
+// The first two are read by address; as bindings they say what the dispatch reads.
+layout(std430, set = 0, binding = 0) readonly buffer Y { float unused_y[]; };
+layout(std430, set = 0, binding = 1) readonly buffer W { float unused_w[]; };
+layout(std430, set = 0, binding = 2) buffer DQKV { u64vec2 dqkv[]; };
+
+#define WEIGHT(i) LANES_OF(weights, (i) * PADDED)
+
+void main() {
+    const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
+    const uint first = start + sequence * LENGTH, component = head * HD + PART * uniform8(gl_WorkGroupID.z);
+    const uint key = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    const uint column = (VALUES ? 2u : 1u) * HEADS * HD + component;
+    Floats before[8];
+    [[unroll]] for (uint i = 0u; i < 8u; ++i) {
+        before[i] = move(dqkv_at, (first + min(key + i, LENGTH - 1u)) * ROW + column);
+    }
+    Floats rows = move(y, first * STRIDE + component);
+    Floats weights = move(w, (sequence * HEADS + head) * PADDED * PADDED + key);
+
+    u64vec2 quads[PART / 4u];
+    [[unroll]] for (uint d = 0u; d < PART; d += WIDE) {
+        float sum[WIDE];
+        [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
+            sum[i] = 0.0;
+        }
+        WEIGHTED(sum, WEIGHT, rows, STRIDE, d)
+        [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
+            sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
+        }
+        [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
+            quads[(d + i) / 4u] = quad(vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
+        }
+        CUT(true, dqkv[lane] = quads[d / 4u]; dqkv[lane] = quads[d / 4u + 1u])
+    }
+    if (key + lane < LENGTH) {
+        [[unroll]] for (uint d = 0u; d < PART / 4u; ++d) {
+            dqkv[((first + key + lane) * ROW + column) / 4u + d] = quads[d];
+        }
+    }
+}

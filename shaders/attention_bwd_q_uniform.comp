@@ -1,0 +1,96 @@
+#version 450
+// Attention for llvmpipe, backward of the queries of short sequences; the equations
+// are in attention_bwd_q.glsl, for the rest see attention_uniform.glsl. The
+// probabilities and the gradients of the scores, rows of PADDED, are left for
+// attention_bwd_kv_uniform.comp.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
+layout(push_constant) uniform Push { uvec2 qkv, o, lse, dout, dqkv_at; uint start; float scale; uint count[16]; };
+#include "attention_uniform.glsl"
+layout(constant_id = 4) const bool ACCUMULATE = false;
+
+// All but the last two are read by address; as bindings they say what the dispatch reads.
+layout(std430, set = 0, binding = 0) readonly buffer QKV { float unused_qkv[]; };
+layout(std430, set = 0, binding = 1) readonly buffer O { float unused_o[]; };
+layout(std430, set = 0, binding = 2) readonly buffer LSE { float unused_lse[]; };
+layout(std430, set = 0, binding = 3) readonly buffer DOut { float unused_dout[]; };
+layout(std430, set = 0, binding = 4) buffer DQKV { u64vec2 dqkv[]; };
+layout(std430, set = 0, binding = 5) writeonly buffer Probs { u64vec2 probs[]; };
+layout(std430, set = 0, binding = 6) writeonly buffer DScores { u64vec2 dscores[]; };
+
+#define WEIGHT(j) ds[j]
+
+void main() {
+    const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
+    const uint first = start + sequence * LENGTH;
+    const uint query = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    Floats queries[8], outs[8], ups[8], bounds[8], before[8];
+    [[unroll]] for (uint i = 0u; i < 8u; ++i) {
+        const uint token = first + min(query + i, LENGTH - 1u);
+        queries[i] = move(qkv, token * ROW + head * HD);
+        outs[i] = move(o, (token * HEADS + head) * HD);
+        ups[i] = move(dout, (token * HEADS + head) * HD);
+        bounds[i] = move(lse, token * HEADS + head);
+        before[i] = move(dqkv_at, token * ROW + head * HD);
+    }
+    Floats keys = move(qkv, first * ROW + (HEADS + head) * HD);
+    Floats values = move(qkv, first * ROW + (2u * HEADS + head) * HD);
+
+    float q[HD], g[HD], mean = 0.0; // mean is delta
+    [[unroll]] for (uint d = 0u; d < HD; ++d) {
+        q[d] = COLUMN(queries, d) * (scale * LOG2_E);
+        g[d] = COLUMN(ups, d);
+        mean = fma(g[d], COLUMN(outs, d), mean);
+    }
+    const float bound = COLUMN(bounds, 0u) * LOG2_E;
+    float p[PADDED], ds[PADDED];
+    [[unroll]] for (uint j = 0u; j < PADDED; ++j) {
+        p[j] = ds[j] = 0.0;
+    }
+    [[unroll]] for (uint j = 0u; j < LENGTH; j += KEYS) {
+        float score[KEYS], dp[KEYS];
+        [[unroll]] for (uint i = 0u; i < KEYS; ++i) {
+            score[i] = -bound;
+            dp[i] = -mean;
+        }
+        DOTS(score, keys, ROW, q, j)
+        DOTS(dp, values, ROW, g, j)
+        [[unroll]] for (uint i = 0u; i < KEYS; ++i) {
+            if (j + i < LENGTH) {
+                p[j + i] = exp2(score[i]);
+                ds[j + i] = p[j + i] * dp[i];
+            }
+        }
+        CUT(true, dscores[lane] = quad(vec4(p[j], p[j + 1u], ds[j], ds[j + 1u])))
+    }
+    u64vec2 quads[HD / 4u];
+    [[unroll]] for (uint d = 0u; d < HD; d += WIDE) {
+        float sum[WIDE];
+        [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
+            sum[i] = 0.0;
+        }
+        WEIGHTED(sum, WEIGHT, keys, ROW, d)
+        [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
+            sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
+        }
+        [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
+            quads[(d + i) / 4u] = quad(vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
+        }
+        CUT(true, dqkv[lane] = quads[d / 4u]; dqkv[lane] = quads[d / 4u + 1u])
+    }
+    const uint at = ((sequence * HEADS + head) * PADDED + query + lane) * (PADDED / 4u);
+    [[unroll]] for (uint j = 0u; j < PADDED; j += 4u) {
+        probs[at + j / 4u] = quad(vec4(p[j], p[j + 1u], p[j + 2u], p[j + 3u]));
+        dscores[at + j / 4u] = quad(vec4(ds[j], ds[j + 1u], ds[j + 2u], ds[j + 3u]));
+    }
+    if (query + lane < LENGTH) {
+        [[unroll]] for (uint d = 0u; d < HD / 4u; ++d) {
+            dqkv[((first + query + lane) * ROW + head * HD) / 4u + d] = quads[d];
+        }
+    }
+}

@@ -5,12 +5,6 @@
 // gradients and the probabilities; see attention_uniform.glsl. The lanes are keys. A
 // workgroup has PART components of a head.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push {
     uvec2 y, w, dqkv_at;
     uint start;

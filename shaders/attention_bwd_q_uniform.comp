@@ -4,12 +4,6 @@
 // probabilities and the gradients of the scores, rows of PADDED, are left for
 // attention_bwd_kv_uniform.comp.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 qkv, o, lse, dout, dqkv_at; uint start; float scale; uint count[16]; };
 #include "attention_uniform.glsl"
 layout(constant_id = 4) const bool ACCUMULATE = false;

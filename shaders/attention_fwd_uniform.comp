@@ -1,12 +1,6 @@
 #version 450
 // Attention for llvmpipe, forward, of short sequences; see attention_uniform.glsl.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 qkv; uint start; float scale; uint count[16]; };
 #include "attention_uniform.glsl"
 

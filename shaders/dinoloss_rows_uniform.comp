@@ -4,12 +4,6 @@
 //   m = max x, sum exp((x - m) / temperature), sum exp(…) (x - m) / temperature.
 // A subgroup has a part. logits (rows, width); center (width); partial (rows, parts, 4).
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 logits, center; uint count[16]; };
 #include "uniform.glsl"
 #include "dinoloss_uniform.glsl"

@@ -6,12 +6,6 @@
 // teacher (2·batch, width); center (width); stats as the first pass left them; targets
 // (3·batch, width).
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 teacher, center, stats; uint batch; uint count[16]; };
 #include "uniform.glsl"
 #include "dinoloss_uniform.glsl"

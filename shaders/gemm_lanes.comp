@@ -17,12 +17,6 @@
 // No choice is made between sums, only between what is added to them: the compiler
 // would make a branch of it and move the sums there.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 #define VEC 4
 #define EPILOGUE_BINDING 2
 #include "gemm_epilogue.glsl"

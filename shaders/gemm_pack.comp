@@ -2,7 +2,8 @@
 // Lays the right operand of a matrix product out in panels of COLUMNS columns:
 //   panels[p, s, c] = op(b)[s, COLUMNS p + column(s, c)],
 // column being what gemm_lanes.comp stores from position c of row s, after handing it on
-// as often as there are chunks of STEPS rows behind, of CHUNKS; b (k, n), or (n, k) where TRANS_B, f32; op(b) (k, n); k a multiple of 4, n of COLUMNS, 16 or 32.
+// as often as there are chunks of STEPS rows behind, of CHUNKS; b (k, n), or (n, k)
+// where TRANS_B, f32; op(b) (k, n); k a multiple of 4, n of COLUMNS, 16 or 32.
 // An invocation copies 4 x 4 elements.
 #extension GL_GOOGLE_include_directive : require
 #define VEC 4

@@ -2,12 +2,6 @@
 // Layer norm for llvmpipe, of rows of whole blocks; the equation is in
 // layernorm_fwd.glsl. A subgroup has a row.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 x, gamma, beta; float eps; uint count[16]; };
 #include "uniform.glsl"
 layout(constant_id = 1) const uint WIDTH = 32;

@@ -3,12 +3,6 @@
 // whole blocks; the sums are those of layernorm_params.glsl. A subgroup has a block
 // of columns and CHUNK rows.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 x, mean, rstd, dy; uint rows; uint count[16]; };
 #include "uniform.glsl"
 layout(constant_id = 1) const uint WIDTH = 32;

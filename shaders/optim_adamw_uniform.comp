@@ -2,12 +2,6 @@
 // AdamW and the average for llvmpipe; the equations are in optim_adamw.glsl. A
 // subgroup has a unit of 128 elements, and of what the tables say of it only rates.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_EXT_buffer_reference : require
-#extension GL_EXT_buffer_reference_uvec2 : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_ballot : require
 layout(push_constant) uniform Push { uvec2 weight_at, gradient, moment1_at, moment2_at, teacher_at, rates; uint count[16]; };
 #include "uniform.glsl"
 layout(constant_id = 1) const uint UNITS = 1; // of a workgroup

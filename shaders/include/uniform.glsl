@@ -8,6 +8,12 @@
 // file, with a member `uint count[16]` that holds 0, 1, 2, …
 #ifndef UNIFORM_GLSL
 #define UNIFORM_GLSL
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 
 // With quick broadcasts a subgroup stores as one, else each lane stores what it can
 // at once.

@@ -134,6 +134,24 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+// The backward in straight code is alone in its kernel, so that it must be what is
+// picked, also where it is right but slower than others: on Mesa 22.3.
+func TestAttentionStraightBackward(t *testing.T) {
+	if gputest.Open(t).Caps().Features&gpu.UniformLoads == 0 {
+		t.Skip("no llvmpipe")
+	}
+	caps := attentionCaps(gputest.Open(t), "llvmpipe")
+	caps.Features |= gpu.QuickBroadcasts
+	all := attentionBwdQ.Variants
+	defer func() { attentionBwdQ.Variants = all }()
+	attentionBwdQ.Variants = all[:1]
+	for _, accumulate := range []bool{false, true} {
+		t.Run(fmt.Sprintf("accumulate=%v", accumulate), func(t *testing.T) {
+			testAttention(t, caps, gpu.F32, 2, 32, []Run{{1, 14}, {2, 17}, {1, 24}}, 1, accumulate)
+		})
+	}
+}
+
 // On matrix units, in every shape: each is alone in the kernels that have it, so
 // that it must be what is picked.
 func TestAttentionOnMatrixUnits(t *testing.T) {

@@ -18,23 +18,24 @@ type lossCase struct {
 }
 
 func TestDINOLoss(t *testing.T) {
-	for _, c := range []lossCase{
-		{batch: 1, crops: 2, width: 1, spread: 1},
-		{batch: 1, crops: 3, width: 31, spread: 1},
-		{batch: 3, crops: 2, width: 33, spread: 1},
-		{batch: 5, crops: 6, width: 128, spread: 1},
-		{batch: 64, crops: 6, width: 1024, spread: 0.5},
-		{batch: 3, crops: 10, width: 1009, spread: 1},
-		{batch: 2, crops: 10, width: 65536, spread: 0.3},
-		{batch: 3, crops: 4, width: 2112, spread: 1},
-		{batch: 4, crops: 4, width: 96, spread: 300}, // one-hot softmaxes, exp of thousands
-		{batch: 4, crops: 4, width: 512, spread: 300},
-		{batch: 100, crops: 4, width: 36, spread: 1, binding: 140 * 36 * 4},
-		{batch: 67, crops: 3, width: 30, spread: 1, binding: 100 * 30 * 4},
-		{batch: 66_001, crops: 2, width: 4, spread: 1}, // more images than a grid has rows
-	} {
-		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) { testDINOLoss(t, c) })
-	}
+	eachReading(t, []*gpu.Kernel{dinoLoss, dinoLossRows}, func(t *testing.T) {
+		for _, c := range []lossCase{
+			{batch: 1, crops: 2, width: 1, spread: 1},
+			{batch: 1, crops: 3, width: 31, spread: 1},
+			{batch: 3, crops: 2, width: 33, spread: 1},
+			{batch: 5, crops: 6, width: 128, spread: 1},
+			{batch: 64, crops: 6, width: 1024, spread: 0.5},
+			{batch: 3, crops: 10, width: 1009, spread: 1},
+			{batch: 2, crops: 10, width: 65536, spread: 0.3},
+			{batch: 3, crops: 4, width: 2112, spread: 1},
+			{batch: 4, crops: 4, width: 512, spread: 300}, // one-hot softmaxes, exp of thousands
+			{batch: 100, crops: 4, width: 36, spread: 1, binding: 140 * 36 * 4},
+			{batch: 67, crops: 3, width: 30, spread: 1, binding: 100 * 30 * 4},
+			{batch: 66_001, crops: 2, width: 4, spread: 1}, // more images than a grid has rows
+		} {
+			t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) { testDINOLoss(t, c) })
+		}
+	})
 }
 
 func testDINOLoss(t *testing.T, l lossCase) {
@@ -113,17 +114,17 @@ func TestDINOLossAccumulates(t *testing.T) {
 
 // A logit that is not finite must not hide: the loss says so.
 func TestDINOLossNotFinite(t *testing.T) {
-	for _, width := range []int{32, leastPart} { // variants built on uniform.glsl take the second
+	eachReading(t, []*gpu.Kernel{dinoLoss, dinoLossRows}, func(t *testing.T) {
 		for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 			for _, role := range []string{"student", "teacher"} {
-				t.Run(fmt.Sprint(role, width, bad), func(t *testing.T) { testDINOLossNotFinite(t, role, width, bad) })
+				t.Run(fmt.Sprint(role, bad), func(t *testing.T) { testDINOLossNotFinite(t, role, bad) })
 			}
 		}
-	}
+	})
 }
 
-func testDINOLossNotFinite(t *testing.T, role string, width int, bad float64) {
-	const batch, crops = 2, 3
+func testDINOLossNotFinite(t *testing.T, role string, bad float64) {
+	const batch, crops, width = 2, 3, leastPart
 	student0, teacher0 := gputest.Normal(1, crops*batch*width), gputest.Normal(2, 2*batch*width)
 	if role == "student" {
 		student0[4*width+7] = float32(bad)

@@ -164,13 +164,15 @@ func refRule(rule Rule, flags ParamFlags, s StepParams, p, g, m, v []float64) {
 }
 
 func TestOptimizer(t *testing.T) {
-	for _, rule := range Rules {
-		for _, clip := range []float64{0, 3} {
-			for _, limit := range []int64{1 << 20, 64 << 10} { // one bank and several
-				t.Run(fmt.Sprintf("%s/clip=%g/bank=%d", rule, clip, limit), func(t *testing.T) { testOptimizer(t, rule, clip, limit) })
+	eachReading(t, []*gpu.Kernel{optimAdamW}, func(t *testing.T) {
+		for _, rule := range Rules {
+			for _, clip := range []float64{0, 3} {
+				for _, limit := range []int64{1 << 20, 64 << 10} { // one bank and several
+					t.Run(fmt.Sprintf("%s/clip=%g/bank=%d", rule, clip, limit), func(t *testing.T) { testOptimizer(t, rule, clip, limit) })
+				}
 			}
 		}
-	}
+	})
 }
 
 func testOptimizer(t *testing.T, rule Rule, clip float64, limit int64) {

@@ -70,7 +70,7 @@ func logitStats(g *gpu.Graph, logits, center, params, stats *gpu.Tensor, first i
 // uniformStats is logitStats by dinoloss_rows_uniform.comp.
 func uniformStats(g *gpu.Graph, sh gpu.Shader, logits, center, params, stats *gpu.Tensor, first int) {
 	rows, width := logits.Dim(0), logits.Dim(1)
-	part := largestDivisor(width, mostPart)
+	part := uniformBlock * largestDivisor(width/uniformBlock, mostPart/uniformBlock)
 	parts := width / part
 	each := largestDivisor(parts, uniformRows)
 	partial := g.New("partial", gpu.F32, rows, parts, 4)
@@ -152,7 +152,7 @@ func (l *lossPass) record() (terms *gpu.Tensor) {
 // uniform is record by dinoloss_uniform.comp, which dinoloss_targets_uniform.comp
 // serves.
 func (l *lossPass) uniform(sh gpu.Shader) (terms *gpu.Tensor) {
-	piece := largestDivisor(l.width, mostPiece)
+	piece := uniformBlock * largestDivisor(l.width/uniformBlock, mostPiece/uniformBlock)
 	pieces := l.width / piece
 	each := largestDivisor(pieces, uniformRows)
 	form := func(sh gpu.Shader) gpu.Shader {

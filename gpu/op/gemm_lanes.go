@@ -62,21 +62,13 @@ func (p gemmProblem) laneTiles() (t laneTiles, ok bool) {
 		}
 		for t.parts = min(least, all, laneGrid); t.parts <= min(all, laneGrid); t.parts++ {
 			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/8 {
-				t.across = mostDivisor(s.N/t.columns, min(laneAcross, laneGroup/8/t.chunks))
-				t.tiles = mostDivisor(s.M/t.rows, min(laneTileCount, laneGroup/8/t.chunks)/t.across)
+				t.across = largestDivisor(s.N/t.columns, min(laneAcross, laneGroup/8/t.chunks))
+				t.tiles = largestDivisor(s.M/t.rows, min(laneTileCount, laneGroup/8/t.chunks)/t.across)
 				return t, s.M/t.rows/t.tiles < 1<<16 && s.N/t.columns/t.across <= laneGrid
 			}
 		}
 	}
 	return t, false
-}
-
-// mostDivisor is the largest divisor of n, up to most, or 1.
-func mostDivisor(n, most int) int {
-	for most > 1 && n%most != 0 {
-		most--
-	}
-	return max(1, most)
 }
 
 type lanesPush struct {

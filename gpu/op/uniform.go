@@ -49,12 +49,12 @@ func fitsUniform(_ gpu.Caps, problem any) bool {
 		rows%uniformLeast == 0 && rows/largestDivisor(rows, uniformRows) < 1<<16
 }
 
-// largestDivisor is the largest power of two that divides n, up to most.
+// largestDivisor is the largest divisor of n, up to most, or 1.
 func largestDivisor(n, most int) int {
-	for n%most != 0 {
-		most /= 2
+	for most > 1 && n%most != 0 {
+		most--
 	}
-	return most
+	return max(1, most)
 }
 
 // inUniform is a shader built on uniform.glsl whose subgroups are rows, and the grid

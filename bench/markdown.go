@@ -18,6 +18,9 @@ func (r *Result) Markdown() string {
 	if d.Features != "" {
 		fmt.Fprintf(&b, "Features: %s\n", strings.ReplaceAll(d.Features, ",", ", "))
 	}
+	if d.SwitchedOff != "" {
+		fmt.Fprintf(&b, "Switched off for their faults: %s\n", strings.ReplaceAll(d.SwitchedOff, ",", ", "))
+	}
 	if p := r.Peaks; p != nil {
 		b.WriteString("\n## Peaks\n\n" + p.String() + "\n")
 	}

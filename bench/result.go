@@ -41,15 +41,20 @@ type Device struct {
 	Vulkan        string `json:"vulkan"`
 	Features      string `json:"features"`
 	SubgroupSize  uint32 `json:"subgroup_size"`
-	HostThreads   int    `json:"host_threads"` // that this process may use
+	HostThreads   int    `json:"host_threads"`           // that this process may use
+	SwitchedOff   string `json:"switched_off,omitempty"` // variants, for their faults: such a kernel looks slow
 }
 
-// NewResult begins the result of a device.
-func NewResult(info gpu.Info) *Result {
+// NewResult begins the result of a device with these faults.
+func NewResult(info gpu.Info, faults []gpu.Fault) *Result {
+	var off []string
+	for _, f := range faults {
+		off = append(off, f.Variant)
+	}
 	return &Result{Device: Device{
 		Name: info.Name, Kind: info.Kind.String(), Driver: info.Driver, DriverVersion: info.DriverVersion,
 		Vulkan: info.API, Features: info.Features.String(), SubgroupSize: info.SubgroupSize,
-		HostThreads: runtime.GOMAXPROCS(0),
+		HostThreads: runtime.GOMAXPROCS(0), SwitchedOff: strings.Join(off, ","),
 	}}
 }
 

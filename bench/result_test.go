@@ -15,7 +15,8 @@ import (
 )
 
 func exampleResult() *Result {
-	r := NewResult(gpu.Info{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Kind: gpu.CPU, Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"})
+	r := NewResult(gpu.Info{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Kind: gpu.CPU, Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"},
+		[]gpu.Fault{{Variant: "gemm_lanes", Reason: "differs"}, {Variant: "conv_texel", Reason: "differs"}})
 	r.Peaks = &Peaks{GFLOPs: 100, GBs: 20, CopyShader: 5, CopyBuffer: 20}
 	r.Steps = []Steps{{Recipe: "small", Precision: "fp32", Batch: 64, Count: 3, Milliseconds: Spread{640, 600, 700}, ImagesPerSecond: 100, GFLOPs: 73, Loss: 5.1}}
 	r.PyTorch = []PyTorch{
@@ -57,6 +58,7 @@ func TestResult(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# llvmpipe (LLVM 15.0.6, 256 bits)\n", "100 GFLOP/s of fp32",
+		"Switched off for their faults: gemm_lanes, conv_texel\n",
 		"| small | fp32 | 64 | 100 | 640 | 600 to 700 | 3 | 73.0 | 73.0 % |\n",
 		"- small, batch 64, fp32: 50.0 images/s, PyTorch 2.0 (compiled, GPU) 200 images/s: 0.25 of its speed;",
 		"## Kernels: small, batch 64\n",

@@ -146,7 +146,7 @@ func runBench(c *cli.Context, parts, recipes []string) (err error) {
 		return err
 	}
 	defer closeDevice(b.dev, &err)
-	b.result = bench.NewResult(b.dev.Info())
+	b.result = bench.NewResult(b.dev.Info(), b.dev.Faults())
 	b.say("%s, %s", b.dev.Info().Name, b.dev.Info().DriverVersion)
 	measure := b.measure
 	if c.Bool("torch") {

@@ -4,8 +4,8 @@ import "dino-vk/gpu"
 
 var (
 	dropPathDraw = gpu.Plain("droppath_draw")
-	dropPathFwd  = rowsKernel("droppath_fwd")
-	dropPathBwd  = rowsKernel("droppath_bwd")
+	dropPathFwd  = withUniform(rowsKernel("droppath_fwd"), fitsUniform)
+	dropPathBwd  = withUniform(rowsKernel("droppath_bwd"), fitsUniform)
 )
 
 // Packing says how packed tokens (rows, D) divide into sequences, crop-major:
@@ -75,6 +75,25 @@ func (d *DropPath) factors() *gpu.Tensor {
 	return d.scale
 }
 
+// factorsAt is the argument that droppath_uniform.glsl reads factors from: other, of
+// which it reads nothing, where there are none.
+func (d *DropPath) factorsAt(other gpu.Address) gpu.Address {
+	if d == nil {
+		return other
+	}
+	return 0
+}
+
+// inUniform is inUniform with what the kernel must know to find a row's factor.
+func (d *DropPath) inUniform(sh gpu.Shader, rows, width int) (gpu.Shader, gpu.Groups) {
+	if d != nil {
+		p := d.push(span{}, width, 0)
+		sh = sh.With("DROPS", 1).With("GLOBAL_ROWS", p.Globals*p.GlobalTokens).
+			With("GLOBAL_TOKENS", p.GlobalTokens).With("LOCAL_TOKENS", p.LocalTokens)
+	}
+	return inUniform(sh, rows, width)
+}
+
 // Residual is y = x + s f, where f is the output of a branch (0 attention, 1
 // MLP) of a layer, and s the factor that d drew for it and each sequence.
 // x, f, y (rows, D).
@@ -91,9 +110,22 @@ func Residual(t *Tape, x, f *gpu.Tensor, d *DropPath, layer, branch int) *gpu.Te
 		return y
 	}
 	out, add := y.Reshape(rows, width), f.Reshape(rows, width)
-	for _, s := range spans(g, rows, width) {
-		shader, groups := rowShader(g, dropPathFwd, s.n, width, s.of(in), s.of(add))
-		g.Dispatch(shader, groups, d.push(s, width, 2*layer+branch), d.factors(), s.of(in), s.of(add), s.of(out))
+	for _, s := range uniformSpans(g, rows, width) {
+		args := []*gpu.Tensor{d.factors(), s.of(in), s.of(add), s.of(out)}
+		shader := g.Pick(dropPathFwd, rowsProblem{width, args[1:3], args[3]})
+		push := d.push(s, width, 2*layer+branch)
+		if isUniform(shader) {
+			type uniformPush struct {
+				Scale, X, Branch     gpu.Address
+				FirstRow, FirstScale uint32
+				Count                [16]uint32
+			}
+			shader, groups := d.inUniform(shader, s.n, width)
+			g.Dispatch(shader, groups, uniformPush{d.factorsAt(1), 1, 2, push.FirstRow, push.FirstScale, counts()}, args...)
+			continue
+		}
+		shader, groups := inRows(g, shader, s.n, width)
+		g.Dispatch(shader, groups, push, args...)
 	}
 	t.Push(y, func(dy *gpu.Tensor) {
 		residualBackward(t, f, d, 2*layer+branch, dy)
@@ -109,10 +141,24 @@ func residualBackward(t *Tape, f *gpu.Tensor, d *DropPath, branch int, dy *gpu.T
 	}
 	down, rows, width := matrix(df)
 	up := dy.Reshape(rows, width)
-	for _, s := range spans(t.G, rows, width) {
-		shader, groups := rowShader(t.G, dropPathBwd, s.n, width, s.of(up))
+	g := t.G
+	for _, s := range uniformSpans(g, rows, width) {
+		args := []*gpu.Tensor{d.factors(), s.of(up), s.of(down)}
+		shader := g.Pick(dropPathBwd, rowsProblem{width, args[1:2], args[2]})
 		push := d.push(s, width, branch)
+		if isUniform(shader) {
+			type uniformPush struct {
+				Scale, Dy, DBranchAt gpu.Address
+				FirstRow, FirstScale uint32
+				Count                [16]uint32
+			}
+			shader, groups := d.inUniform(shader, s.n, width)
+			g.Dispatch(shader.With("ACCUMULATE", bit(accumulate)), groups,
+				uniformPush{d.factorsAt(1), 1, 2, push.FirstRow, push.FirstScale, counts()}, args...)
+			continue
+		}
+		shader, groups := inRows(g, shader, s.n, width)
 		push.Accumulate = bit(accumulate)
-		t.G.Dispatch(shader, groups, push, d.factors(), s.of(up), s.of(down))
+		g.Dispatch(shader, groups, push, args...)
 	}
 }

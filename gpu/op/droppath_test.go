@@ -77,20 +77,22 @@ func testResiduals(t *testing.T) {
 	} {
 		for _, width := range []int{1, 33, 96} {
 			for _, rate := range []float32{0, 0.5} {
-				t.Run(fmt.Sprintf("%+v/D=%d/rate=%g", p, width, rate), func(t *testing.T) {
-					testResidual(t, gputest.New(t), p, width, rate)
-				})
+				for _, accumulate := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%+v/D=%d/rate=%g/accumulate=%t", p, width, rate, accumulate), func(t *testing.T) {
+						testResidual(t, gputest.New(t), p, width, rate, accumulate)
+					})
+				}
 			}
 		}
 	}
 	t.Run("split", func(t *testing.T) {
 		c := gputest.New(t)
 		smallBindings(c, 64*32*4)
-		testResidual(t, c, Packing{Batch: 2, Crops: 6, Globals: 2, GlobalTokens: 65, LocalTokens: 17}, 32, 0.5)
+		testResidual(t, c, Packing{Batch: 2, Crops: 6, Globals: 2, GlobalTokens: 65, LocalTokens: 17}, 32, 0.5, true)
 	})
 }
 
-func testResidual(t *testing.T, c *gputest.Case, pack Packing, width int, rate float32) {
+func testResidual(t *testing.T, c *gputest.Case, pack Packing, width int, rate float32, accumulate bool) {
 	const layers, layer, branch = 3, 2, 1
 	rows := pack.Rows()
 	n := rows * width
@@ -98,9 +100,14 @@ func testResidual(t *testing.T, c *gputest.Case, pack Packing, width int, rate f
 	x0, f0, dy0, df0 := gputest.Normal(1, n), gputest.Normal(2, n), gputest.Normal(3, n), gputest.Normal(4, n)
 	tape := NewTape(c.Graph)
 	x, dx := c.Input("x", x0, rows, width), c.Output("dx", gpu.F32, rows, width)
-	f, df := c.Input("f", f0, rows, width), c.InOut("df", df0, rows, width)
+	f, df := c.Input("f", f0, rows, width), c.Output("df", gpu.F32, rows, width)
+	if accumulate {
+		df = c.InOut("df", df0, rows, width)
+	} else {
+		clear(df0)
+	}
 	tape.Param(x, dx, false)
-	tape.Param(f, df, true)
+	tape.Param(f, df, accumulate)
 	d := NewDropPath(c.Graph, rate, layers, pack, imageTable(c, ids), paramsInput(c, testParams))
 	y := Residual(tape, x, f, d, layer, branch)
 	kept := c.Keep(y)

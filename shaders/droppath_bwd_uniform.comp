@@ -16,11 +16,11 @@ void main() {
     const uint row = uniformRow(), first = row * WIDTH;
     Floats up = move(dy, first), old = move(dbranch_at, first);
     const float s = factorOf(move(scale, first_scale), row);
-    [[unroll]] for (uint i = 0u; i < WIDTH; i += BLOCK) {
-        vec4 d = s * BLOCK_OF(up, i);
+    [[unroll]] for (uint i = 0u; i < WIDTH; i += FEW) {
+        vec4 d = s * FEW_OF(up, i);
         if (ACCUMULATE) {
-            d += BLOCK_OF(old, i);
+            d += FEW_OF(old, i);
         }
-        BLOCK_STORE(dbranch, first + i, d)
+        FEW_STORE(dbranch, first + i, d)
     }
 }

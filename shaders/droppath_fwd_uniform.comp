@@ -15,8 +15,8 @@ void main() {
     const uint row = uniformRow(), first = row * WIDTH;
     Floats own = move(x, first), add = move(branch, first);
     const float s = factorOf(move(scale, first_scale), row);
-    [[unroll]] for (uint i = 0u; i < WIDTH; i += BLOCK) {
-        const vec4 v = BLOCK_OF(own, i) + s * BLOCK_OF(add, i);
-        BLOCK_STORE(y, first + i, v)
+    [[unroll]] for (uint i = 0u; i < WIDTH; i += FEW) {
+        const vec4 v = FEW_OF(own, i) + s * FEW_OF(add, i);
+        FEW_STORE(y, first + i, v)
     }
 }

@@ -1,7 +1,7 @@
 // Stochastic depth of a residual's branch as in droppath.glsl, for llvmpipe, of rows of
 // whole blocks. A subgroup has a row. Declare the push constants before including this
 // file, with a member first_row.
-#include "uniform.glsl"
+#include "few.glsl"
 layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint ROWS = 1; // of a workgroup
 layout(constant_id = 3) const bool DROPS = false; // else the factor is 1

@@ -25,6 +25,9 @@ func TestColSum(t *testing.T) {
 			{12672, 96, 1, false, 0},
 			{17000, 4, 0.5, true, 0}, // three stages
 			{300, 12, 1, true, 64 * 12 * 4},
+			{1009, 64, 1, false, 0},
+			{700, 32, -1, true, 256 * 32 * 4},
+			{384, 1024, 1, false, 0},
 		} {
 			t.Run(fmt.Sprintf("%dx%d", c.rows, c.columns), func(t *testing.T) {
 				k := gputest.New(t)

@@ -94,6 +94,7 @@ func (s samples) rows() {
 		s.differentiate(L2Norm(s.tape, x))
 		s.differentiate(WeightNorm(s.tape, x, s.leaf(rows)))
 		s.differentiate(Residual(s.tape, x, s.leaf(rows, width), nil, 0, 0))
+		ColSum(s.tape.G, s.input(width), s.input(rows, width), 1, false)
 	}
 }
 

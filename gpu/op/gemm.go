@@ -79,14 +79,18 @@ var exactVariants = []gpu.Variant{
 	{Module: "gemm", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).wide() }},
 }
 
-var gemmReduceKernel = &gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
+var gemmReduceKernel = withUniform(&gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 	{Module: "gemm_reduce_texel", Fits: func(caps gpu.Caps, problem any) bool {
 		p := problem.(gemmReduceProblem)
 		return p.N%4 == 0 && fitsTexels(caps, p.sums, p.Bias, p.Factor, p.Residual)
 	}},
 	{Module: "gemm_reduce_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmReduceProblem).N%4 == 0 }},
 	{Module: "gemm_reduce", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmReduceProblem).wide() }},
-}}
+}}, func(_ gpu.Caps, problem any) bool {
+	p := problem.(gemmReduceProblem)
+	return p.Bias == nil && !p.GELU && p.Slope == nil && p.Factor == nil && p.Residual == nil && p.wide() &&
+		p.M*p.N%uniformBlock == 0 && p.M*p.N/uniformBlock < 1<<16 && p.sums.Dim(0) <= uniformSlots
+})
 
 // sharedGEMM is the product of blocks of wide x tall tiles from shared memory.
 // Blocks larger than the smallest are for products that have enough of them for
@@ -278,6 +282,18 @@ func (p GEMM) partial(g *gpu.Graph, sh gpu.Shader, groups gpu.Groups, size gemmS
 func (p GEMM) reduce(g *gpu.Graph, size gemmSize, sums *gpu.Tensor, columns int) {
 	n := size.M * size.N
 	sh := g.Pick(gemmReduceKernel, gemmReduceProblem{gemmProblem{p, size, true}, sums})
+	if isUniform(sh) {
+		type push struct {
+			Parts, CAt gpu.Address
+			Alpha      float32
+			Count      [16]uint32
+		}
+		blocks := largestDivisor(n/uniformBlock, uniformRows)
+		sh = sh.With("SIZE", uint32(n)).With("SLOTS", uint32(sums.Dim(0))).With("COLUMNS", uint32(columns)).
+			With("ACCUMULATE", bit(p.Accumulate)).With("BLOCKS", uint32(blocks))
+		g.Dispatch(sh, gpu.Groups{n / uniformBlock / blocks, 1, 1}, push{0, 1, p.Alpha, counts()}, sums, p.C)
+		return
+	}
 	args := append([]*gpu.Tensor{sums}, p.epilogue(&sh)...)
 	push := gemmReducePush{uint32(n), uint32(size.N), uint32(sums.Dim(0)), p.Alpha}
 	if columns > 0 {

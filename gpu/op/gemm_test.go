@@ -133,7 +133,10 @@ func TestGemm(t *testing.T) {
 // Every variant adds up the parts that any product leaves.
 func TestGemmReduce(t *testing.T) {
 	variants(t, gemmReduceKernel, func(t *testing.T) {
-		for _, c := range []gemmCase{{m: 72, n: 64, k: 1536}, {m: 40, n: 48, k: 2400, accumulate: true}} {
+		for _, c := range []gemmCase{
+			{m: 72, n: 64, k: 1536}, {m: 40, n: 48, k: 2400, accumulate: true}, {m: 72, n: 64, k: 16384, accumulate: true},
+			{m: 34, n: 48, k: 4096, alpha: 0.5, accumulate: true},
+		} {
 			t.Run(c.String(), func(t *testing.T) { testGemm(t, c, true, false) })
 		}
 	})

@@ -9,6 +9,7 @@ const (
 	uniformWidth = 1024 // elements of a row at most: its whole code is straight
 	uniformRows  = 16   // of a workgroup at most
 	uniformLeast = 4    // rows of a workgroup at least
+	uniformSlots = 64   // parts of a sum at most
 )
 
 // withUniform puts in front of a kernel a variant built on uniform.glsl, of the same

@@ -19,23 +19,24 @@ const uint STRIDE = VALUES ? HEADS * HD : ROW;
 // The first two are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer Y { float unused_y[]; };
 layout(std430, set = 0, binding = 1) readonly buffer W { float unused_w[]; };
-layout(std430, set = 0, binding = 2) buffer DQKV { u64vec2 dqkv[]; };
+layout(std430, set = 0, binding = 2) buffer DQKV { float unused_dqkv[]; };
+QUADS_OUT(2, dqkv);
 
-#define WEIGHT(i) LANES_OF(weights, (i) * PADDED)
+#define WEIGHT(i) lanesOf(weights, (i) * PADDED)
 
 void main() {
     const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
     const uint first = start + sequence * LENGTH, component = head * HD + PART * uniform8(gl_WorkGroupID.z);
-    const uint key = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    const uint key = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
     const uint column = (VALUES ? 2u : 1u) * HEADS * HD + component;
-    Floats before[8];
-    [[unroll]] for (uint i = 0u; i < 8u; ++i) {
+    Floats before[16];
+    [[unroll]] for (uint i = 0u; i < LANES; ++i) {
         before[i] = move(dqkv_at, (first + min(key + i, LENGTH - 1u)) * ROW + column);
     }
     Floats rows = move(y, first * STRIDE + component);
     Floats weights = move(w, (sequence * HEADS + head) * PADDED * PADDED + key);
 
-    u64vec2 quads[PART / 4u];
+    vec4 quads[PART / 4u];
     [[unroll]] for (uint d = 0u; d < PART; d += WIDE) {
         float sum[WIDE];
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
@@ -46,13 +47,13 @@ void main() {
             sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
         }
         [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
-            quads[(d + i) / 4u] = quad(vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
+            quads[(d + i) / 4u] = vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]);
         }
-        CUT(true, dqkv[lane] = quads[d / 4u]; dqkv[lane] = quads[d / 4u + 1u])
+        CUT(true, QUAD_STORE(dqkv, lane, quads[d / 4u] + quads[d / 4u + 1u]))
     }
     if (key + lane < LENGTH) {
         [[unroll]] for (uint d = 0u; d < PART / 4u; ++d) {
-            dqkv[((first + key + lane) * ROW + column) / 4u + d] = quads[d];
+            QUAD_STORE(dqkv, ((first + key + lane) * ROW + column) / 4u + d, quads[d])
         }
     }
 }

@@ -13,18 +13,19 @@ layout(std430, set = 0, binding = 0) readonly buffer QKV { float unused_qkv[]; }
 layout(std430, set = 0, binding = 1) readonly buffer O { float unused_o[]; };
 layout(std430, set = 0, binding = 2) readonly buffer LSE { float unused_lse[]; };
 layout(std430, set = 0, binding = 3) readonly buffer DOut { float unused_dout[]; };
-layout(std430, set = 0, binding = 4) buffer DQKV { u64vec2 dqkv[]; };
-layout(std430, set = 0, binding = 5) writeonly buffer Probs { u64vec2 probs[]; };
-layout(std430, set = 0, binding = 6) writeonly buffer DScores { u64vec2 dscores[]; };
+layout(std430, set = 0, binding = 4) buffer DQKV { float unused_dqkv[]; };
+QUADS_OUT(4, dqkv);
+QUADS_OUT(5, probs);
+QUADS_OUT(6, dscores);
 
 #define WEIGHT(j) ds[j]
 
 void main() {
     const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
     const uint first = start + sequence * LENGTH;
-    const uint query = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
-    Floats queries[8], outs[8], ups[8], bounds[8], before[8];
-    [[unroll]] for (uint i = 0u; i < 8u; ++i) {
+    const uint query = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    Floats queries[16], outs[16], ups[16], bounds[16], before[16];
+    [[unroll]] for (uint i = 0u; i < LANES; ++i) {
         const uint token = first + min(query + i, LENGTH - 1u);
         queries[i] = move(qkv, token * ROW + head * HD);
         outs[i] = move(o, (token * HEADS + head) * HD);
@@ -60,9 +61,9 @@ void main() {
                 ds[j + i] = p[j + i] * dp[i];
             }
         }
-        CUT(true, dscores[lane] = quad(vec4(p[j], p[j + 1u], ds[j], ds[j + 1u])))
+        CUT(true, QUAD_STORE(dscores, lane, vec4(p[j], p[j + 1u], ds[j], ds[j + 1u])))
     }
-    u64vec2 quads[HD / 4u];
+    vec4 quads[HD / 4u];
     [[unroll]] for (uint d = 0u; d < HD; d += WIDE) {
         float sum[WIDE];
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
@@ -73,18 +74,18 @@ void main() {
             sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
         }
         [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
-            quads[(d + i) / 4u] = quad(vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
+            quads[(d + i) / 4u] = vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]);
         }
-        CUT(true, dqkv[lane] = quads[d / 4u]; dqkv[lane] = quads[d / 4u + 1u])
+        CUT(true, QUAD_STORE(dqkv, lane, quads[d / 4u] + quads[d / 4u + 1u]))
     }
     const uint at = ((sequence * HEADS + head) * PADDED + query + lane) * (PADDED / 4u);
     [[unroll]] for (uint j = 0u; j < PADDED; j += 4u) {
-        probs[at + j / 4u] = quad(vec4(p[j], p[j + 1u], p[j + 2u], p[j + 3u]));
-        dscores[at + j / 4u] = quad(vec4(ds[j], ds[j + 1u], ds[j + 2u], ds[j + 3u]));
+        QUAD_STORE(probs, at + j / 4u, vec4(p[j], p[j + 1u], p[j + 2u], p[j + 3u]))
+        QUAD_STORE(dscores, at + j / 4u, vec4(ds[j], ds[j + 1u], ds[j + 2u], ds[j + 3u]))
     }
     if (query + lane < LENGTH) {
         [[unroll]] for (uint d = 0u; d < HD / 4u; ++d) {
-            dqkv[((first + query + lane) * ROW + head * HD) / 4u + d] = quads[d];
+            QUAD_STORE(dqkv, ((first + query + lane) * ROW + head * HD) / 4u + d, quads[d])
         }
     }
 }

@@ -6,16 +6,16 @@ layout(push_constant) uniform Push { uvec2 qkv; uint start; float scale; uint co
 
 // The first is read by address; as a binding it says what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer QKV { float unused_qkv[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer O { u64vec2 o[]; };
+QUADS_OUT(1, o);
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 #define WEIGHT(j) p[j]
 
 void main() {
     const uint first = start + uniform16(gl_WorkGroupID.x) * LENGTH, head = uniform8(gl_WorkGroupID.y);
-    const uint query = 8u * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
-    Floats queries[8];
-    [[unroll]] for (uint i = 0u; i < 8u; ++i) {
+    const uint query = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    Floats queries[16];
+    [[unroll]] for (uint i = 0u; i < LANES; ++i) {
         queries[i] = move(qkv, (first + min(query + i, LENGTH - 1u)) * ROW + head * HD);
     }
     Floats keys = move(qkv, first * ROW + (HEADS + head) * HD);
@@ -45,7 +45,7 @@ void main() {
         total += p[j];
     }
     const float inverse = 1.0 / total;
-    u64vec2 quads[HD / 4u];
+    vec4 quads[HD / 4u];
     [[unroll]] for (uint d = 0u; d < HD; d += WIDE) {
         float sum[WIDE];
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
@@ -53,15 +53,15 @@ void main() {
         }
         WEIGHTED(sum, WEIGHT, values, ROW, d)
         [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
-            quads[(d + i) / 4u] = quad(inverse * vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]));
+            quads[(d + i) / 4u] = inverse * vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]);
         }
-        CUT(true, o[lane] = quads[d / 4u]; o[lane] = quads[d / 4u + 1u])
+        CUT(true, QUAD_STORE(o, lane, quads[d / 4u] + quads[d / 4u + 1u]))
     }
     if (query + lane < LENGTH) {
         const uint row = (first + query + lane) * HEADS + head;
         lse[row] = (top + log2(total)) / LOG2_E;
         [[unroll]] for (uint d = 0u; d < HD / 4u; ++d) {
-            o[row * (HD / 4u) + d] = quads[d];
+            QUAD_STORE(o, row * (HD / 4u) + d, quads[d])
         }
     }
 }

@@ -9,7 +9,7 @@ layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint SUBGROUPS = 1; // of a row
 layout(constant_id = 3) const uint PART = 1; // rows
 layout(constant_id = 4) const bool TAIL = false; // the last part has fewer
-layout(local_size_x = 8, local_size_y_id = 2) in;
+layout(local_size_x_id = 98, local_size_y_id = 2) in;
 
 // x is read by address; as a binding it says what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer X { float unused_x[]; };
@@ -36,7 +36,7 @@ void main() {
             s[b] += add ? v : vec4(0);
         }
     }
-    [[unroll]] for (uint i = 0u; i < COLUMNS; i += 8u) {
-        sum[at + i] = s[i / BLOCK][i / 8u % 4u];
+    [[unroll]] for (uint i = 0u; i < COLUMNS; i += LANES) {
+        sum[at + i] = s[i / BLOCK][i % BLOCK / LANES];
     }
 }

@@ -11,7 +11,7 @@ layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint PART = 32;
 layout(constant_id = 3) const uint PARTS = 1; // of a workgroup
 layout(constant_id = 4) const bool HAS_CENTER = false;
-layout(local_size_x = 8, local_size_y_id = 3) in;
+layout(local_size_x_id = 98, local_size_y_id = 3) in;
 
 // Both are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer Logits { float unused_logits[]; };

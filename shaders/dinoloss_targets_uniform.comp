@@ -12,7 +12,7 @@ layout(push_constant) uniform Push { uvec2 teacher, center, stats; uint batch; u
 layout(constant_id = 1) const uint WIDTH = 64;
 layout(constant_id = 2) const uint PIECE = 64;
 layout(constant_id = 3) const uint PIECES = 1; // of a workgroup
-layout(local_size_x = 8, local_size_y_id = 3) in;
+layout(local_size_x_id = 98, local_size_y_id = 3) in;
 
 // The first three are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer Teacher { float unused_teacher[]; };

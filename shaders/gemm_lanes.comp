@@ -4,11 +4,13 @@
 // TRANS_A, which asks for SPLIT. All is float32; m is a multiple of ROWS, n of COLUMNS
 // and k of STEPS.
 //
-// A subgroup's eight lanes are eight columns: it makes a tile of ROWS x COLUMNS elements
-// in ROWS x VECTORS registers, in the straight code that uniform.glsl asks for, which
+// A subgroup's lanes are columns: it makes a tile of ROWS x COLUMNS elements in
+// ROWS x VECTORS registers, in the straight code that uniform.glsl asks for, which
 // must fit the instruction cache. So each subgroup adds only STEPS products to the sums,
-// which the subgroups of a tile, run in order, hand on in c without a barrier. A lane
-// stores VECTORS sums side by side, as llvmpipe takes a branch, or a scatter, for each
+// which the subgroups of a tile, run in order, hand on in c without a barrier.
+//
+// With quick broadcasts a subgroup stores a register as it is. Without, a lane stores
+// VECTORS sums side by side, as llvmpipe takes a branch, or a scatter, for each
 // store of a lane: the element at 8 j + l of a row of the tile goes to VECTORS l + j.
 // What loads eight elements side by side then has the bits of its columns' numbers
 // rotated, and b's panels take that into account; where b is read in place, sums are
@@ -32,13 +34,11 @@ layout(constant_id = 12) const uint WIDTH_B = 32u; // TRANS_A: n
 layout(constant_id = 13) const uint CHUNKS = 1u; // of STEPS, that a workgroup adds
 layout(constant_id = 14) const uint TILES = 1u; // of a workgroup, one below the other
 layout(constant_id = 15) const uint ACROSS = 1u; // side by side
-layout(constant_id = 16) const uint VECTORS = 4u; // of eight columns: 2 or 4
+layout(constant_id = 16) const uint VECTORS = 4u; // of LANES columns: 1, 2 or 4
 layout(constant_id = 17) const uint SUBGROUPS = 1u;
 layout(constant_id = 18) const uint GROUPS_X = 1u;
 layout(constant_id = 19) const uint GROUPS_Y = 1u;
 layout(constant_id = 20) const uint GROUPS_Z = 1u;
-const uint COLUMNS = 8u * VECTORS;
-layout(local_size_x = 8, local_size_y_id = 17) in;
 
 // All are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer A { float unused_a[]; };
@@ -51,23 +51,25 @@ layout(push_constant) uniform Push {
 };
 #include "uniform.glsl"
 #include "rotated.glsl"
+const uint COLUMNS = LANES * VECTORS;
+layout(local_size_x_id = 98, local_size_y_id = 17) in;
 
-layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CFloats { float c1[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CPairs { uint64_t c2[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CQuads { u64vec2 c4[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopePairs { uint64_t slope2[]; };
-layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopeQuads { u64vec2 slope4[]; };
+BLOCKS_OUT(EPILOGUE_BINDING, c);
+BLOCKS_OUT(EPILOGUE_BINDING + 1, slope);
+layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CFloats { float cFloat[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING) writeonly buffer CPairs { uint64_t cPair[]; };
+layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopePairs { uint64_t slopePair[]; };
 
 // EACH begins a loop over the vectors of a tile.
 #define EACH(i, j) [[unroll]] for (uint i = 0u; i < ROWS; ++i) [[unroll]] for (uint j = 0u; j < VECTORS; ++j)
 
-// STORED_OF are the elements that lanes store as their number j, or FIRST_OF for the
-// first chunk's sums the elements that end at 8 j + lane.
-#define STORED_OF(x, j) ofLane(x.at[j], x.at[(j) + VECTORS], x.at[(j) + 2u * VECTORS], x.at[(j) + 3u * VECTORS], \
-    x.at[(j) + 4u * VECTORS], x.at[(j) + 5u * VECTORS], x.at[(j) + 6u * VECTORS], x.at[(j) + 7u * VECTORS])
+// STORED_OF are the elements that lanes store as their number j, FIRST_OF those that
+// after handing them on they store as such.
+#define STORED_OF(x, j) (BROADCASTS ? lanesOf(x, LANES * (j)) : ofLane(EIGHT_OF(x, j, VECTORS)))
 #define FIRST(x, p) x.at[rotated(p, COLUMNS, CHUNKS)]
-#define FIRST_OF(x, j) ofLane(FIRST(x, 8u * (j)), FIRST(x, 8u * (j) + 1u), FIRST(x, 8u * (j) + 2u), FIRST(x, 8u * (j) + 3u), \
-    FIRST(x, 8u * (j) + 4u), FIRST(x, 8u * (j) + 5u), FIRST(x, 8u * (j) + 6u), FIRST(x, 8u * (j) + 7u))
+#define FIRST_OF(x, j) (BROADCASTS ? lanesOf(x, LANES * (j)) : \
+    ofLane(FIRST(x, 8u * (j)), FIRST(x, 8u * (j) + 1u), FIRST(x, 8u * (j) + 2u), FIRST(x, 8u * (j) + 3u), \
+        FIRST(x, 8u * (j) + 4u), FIRST(x, 8u * (j) + 5u), FIRST(x, 8u * (j) + 6u), FIRST(x, 8u * (j) + 7u)))
 
 // HOLD keeps the compiler from moving additions behind the cut that it makes.
 #define HOLD(sum)                    \
@@ -76,15 +78,19 @@ layout(std430, set = 0, binding = EPILOGUE_BINDING + 1) writeonly buffer SlopeQu
         EACH(i, j) {                 \
             all += sum[i][j];        \
         }                            \
-        CUT(true, c1[lane] = all)    \
+        CUT(true, cFloat[lane] = all)    \
     }
 #define STORE_TILE(NAME, sum)                                                                             \
     [[unroll]] for (uint i = 0u; i < ROWS; ++i) {                                                         \
-        const uint at = (start + i * n) / VECTORS + lane;                                                 \
-        if (VECTORS == 4u) {                                                                              \
-            NAME##4[at] = u64vec2(pair(vec2(sum[i][0], sum[i][1])), pair(vec2(sum[i][2], sum[i][3])));    \
+        const uint at = start + i * n;                                                                    \
+        if (BROADCASTS) {                                                                                 \
+            [[unroll]] for (uint j = 0u; j < VECTORS; ++j) {                                              \
+                RUNS_STORE(NAME, at + LANES * j, sum[i][j])                                               \
+            }                                                                                             \
+        } else if (VECTORS == 4u) {                                                                       \
+            NAME##Quad[at / 4u + lane] = u64vec2(pair(vec2(sum[i][0], sum[i][1])), pair(vec2(sum[i][2], sum[i][3]))); \
         } else {                                                                                          \
-            NAME##2[at] = pair(vec2(sum[i][0], sum[i][1]));                                               \
+            NAME##Pair[at / 2u + lane] = pair(vec2(sum[i][0], sum[i][1]));                                \
         }                                                                                                 \
     }
 
@@ -98,7 +104,7 @@ uint below(uint limit, uint x) {
 
 void main() {
     const uint lane = gl_SubgroupInvocationID, subgroup = below(SUBGROUPS, gl_SubgroupID);
-    const uint down = subgroup % TILES, across = subgroup / TILES % ACROSS, chunk = subgroup / (TILES * ACROSS);
+    const uint down = subgroup % TILES, across = subgroup / TILES % ACROSS, chunk = CHUNKS == 1u ? 0u : subgroup / (TILES * ACROSS);
     const bool last = chunk == CHUNKS - 1u;
     const uint row0 = ROWS * (TILES * below(GROUPS_X, gl_WorkGroupID.x) + down);
     const uint column = COLUMNS * (ACROSS * below(GROUPS_Y, gl_WorkGroupID.y) + across);
@@ -116,17 +122,18 @@ void main() {
 
     float sum[ROWS][VECTORS];
     EACH(i, j) {
-        Floats before = move(c_at, start + i * n);
-        float handed = 0.0, old = 0.0;
-        if (CHUNKS > 1u && TRANS_A) {
-            handed = STORED_OF(before, j);
-        } else if (CHUNKS > 1u) {
-            handed = LANES_OF(before, 8u * j);
+        Floats before = move(c_at, start + i * n), biases = move(bias_at, column), residuals = move(residual_at, start + i * n);
+        float handed = 0.0, first = BIAS ? FIRST_OF(biases, j) : 0.0;
+        if (RESIDUAL) {
+            first += FIRST_OF(residuals, j);
         }
         if (ACCUMULATE) {
-            old = FIRST_OF(before, j);
+            first += FIRST_OF(before, j);
         }
-        sum[i][j] = chunk > 0u ? handed : old;
+        if (CHUNKS > 1u) {
+            handed = TRANS_A ? STORED_OF(before, j) : lanesOf(before, LANES * j);
+        }
+        sum[i][j] = chunk > 0u ? handed : first;
     }
     [[unroll]] for (uint s = 0u; s < STEPS; ++s) {
         if (s > 0u && s % STRAIGHT == 0u) {
@@ -134,7 +141,7 @@ void main() {
         }
         float y[VECTORS];
         [[unroll]] for (uint j = 0u; j < VECTORS; ++j) {
-            y[j] = LANES_OF(columns, s * (TRANS_A ? WIDTH_B : COLUMNS) + 8u * j);
+            y[j] = lanesOf(columns, s * (TRANS_A ? WIDTH_B : COLUMNS) + LANES * j);
         }
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
             const float x = TRANS_A ? rows[0].at[s * WIDTH_A + i] : rows[i].at[s];
@@ -143,25 +150,11 @@ void main() {
             }
         }
     }
-    if (!SPLIT) { // all of the epilogue but GELU, which nothing else follows
-        const float scale = last ? alpha : 1.0;
-        Floats biases = move(bias_at, column);
+    if (!SPLIT) {
         EACH(i, j) {
-            const uint here = start + i * n;
-            Floats factors = move(factor_at, here), residuals = move(residual_at, here);
-            sum[i][j] *= scale;
-            if (BIAS) {
-                const float x = STORED_OF(biases, j);
-                sum[i][j] += last ? x : 0.0;
-            }
-            if (FACTOR) {
-                const float x = STORED_OF(factors, j);
-                sum[i][j] *= last ? x : 1.0;
-            }
-            if (RESIDUAL) {
-                const float x = STORED_OF(residuals, j);
-                sum[i][j] += last ? x : 0.0;
-            }
+            Floats factors = move(factor_at, start + i * n);
+            const float factor = alpha * (FACTOR ? STORED_OF(factors, j) : 1.0);
+            sum[i][j] *= last ? factor : 1.0;
         }
     }
     if (GELU) {

@@ -19,6 +19,7 @@ layout(constant_id = 0) const bool TRANS_B = false;
 layout(constant_id = 1) const uint COLUMNS = 32;
 layout(constant_id = 2) const uint STEPS = 16;
 layout(constant_id = 3) const uint CHUNKS = 1;
+layout(constant_id = 4) const bool ROTATED = true;
 layout(push_constant) uniform Push { uint k, n; };
 
 void main() {
@@ -29,7 +30,7 @@ void main() {
     }
     mat4 block;
     for (uint l = 0u; l < 4u; ++l) {
-        const uint column = COLUMNS * panel + rotated(4u * (i % quads) + l, COLUMNS, CHUNKS - row / STEPS % CHUNKS);
+        const uint column = COLUMNS * panel + rotated(4u * (i % quads) + l, COLUMNS, ROTATED ? CHUNKS - row / STEPS % CHUNKS : 0u);
         if (TRANS_B) {
             block[l] = FETCH(b, (column * k + row) / 4u);
         } else {

@@ -11,7 +11,7 @@ layout(constant_id = 2) const uint SLOTS = 1;
 layout(constant_id = 3) const uint COLUMNS = 0; // as in gemm_reduce.glsl
 layout(constant_id = 4) const bool ACCUMULATE = false;
 layout(constant_id = 5) const uint BLOCKS = 1; // of a workgroup
-layout(local_size_x = 8, local_size_y_id = 5) in;
+layout(local_size_x_id = 98, local_size_y_id = 5) in;
 
 // Both are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer Parts { float unused_parts[]; };
@@ -39,10 +39,11 @@ void main() {
         sum += RUNS_OF(own, s * SIZE);
     }
     sum *= alpha;
-    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+    [[unroll]] for (uint i = 0u; i < BLOCK / LANES; ++i) {
         if (ACCUMULATE) {
-            sum[i] += ofLane(OLD(0u), OLD(1u), OLD(2u), OLD(3u), OLD(4u), OLD(5u), OLD(6u), OLD(7u));
+            sum[i] += COLUMNS == 0u ? lanesOf(old, LANES * i) :
+                ofLane(OLD(0u), OLD(1u), OLD(2u), OLD(3u), OLD(4u), OLD(5u), OLD(6u), OLD(7u));
         }
-        c[first + placeOf(8u * i + gl_SubgroupInvocationID)] = sum[i];
+        c[first + placeOf(LANES * i + gl_SubgroupInvocationID)] = sum[i];
     }
 }

@@ -7,7 +7,7 @@ layout(push_constant) uniform Push { uvec2 x, gamma, mean, rstd, dy, dx_at; uint
 layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint ROWS = 1; // of a workgroup
 layout(constant_id = 3) const bool ACCUMULATE = false;
-layout(local_size_x = 8, local_size_y_id = 2) in;
+layout(local_size_x_id = 98, local_size_y_id = 2) in;
 
 // All are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer X { float unused_x[]; };

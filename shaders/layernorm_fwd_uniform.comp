@@ -6,7 +6,7 @@ layout(push_constant) uniform Push { uvec2 x, gamma, beta; float eps; uint count
 #include "uniform.glsl"
 layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint ROWS = 1; // of a workgroup
-layout(local_size_x = 8, local_size_y_id = 2) in;
+layout(local_size_x_id = 98, local_size_y_id = 2) in;
 
 // The first three are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer X { float unused_x[]; };

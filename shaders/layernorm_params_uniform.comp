@@ -9,7 +9,7 @@ layout(constant_id = 1) const uint WIDTH = 32;
 layout(constant_id = 2) const uint BLOCKS = 1; // of a row
 layout(constant_id = 3) const uint CHUNK = 1; // rows
 layout(constant_id = 4) const bool TAIL = false; // the last chunk has fewer
-layout(local_size_x = 8, local_size_y_id = 2) in;
+layout(local_size_x_id = 98, local_size_y_id = 2) in;
 
 // All but sums are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer X { float unused_x[]; };
@@ -34,8 +34,8 @@ void main() {
         dgamma += add ? e : vec4(0);
         dbeta += add ? d : vec4(0);
     }
-    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
-        sums[at + 8u * i] = dgamma[i];
-        sums[at + WIDTH + 8u * i] = dbeta[i];
+    [[unroll]] for (uint i = 0u; i < BLOCK / LANES; ++i) {
+        sums[at + LANES * i] = dgamma[i];
+        sums[at + WIDTH + LANES * i] = dbeta[i];
     }
 }

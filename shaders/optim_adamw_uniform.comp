@@ -5,7 +5,7 @@
 layout(push_constant) uniform Push { uvec2 weight_at, gradient, moment1_at, moment2_at, teacher_at, rates; uint count[16]; };
 #include "uniform.glsl"
 layout(constant_id = 1) const uint UNITS = 1; // of a workgroup
-layout(local_size_x = 8, local_size_y_id = 1) in;
+layout(local_size_x_id = 98, local_size_y_id = 1) in;
 
 // The banks and rates are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) buffer Weight { float unused_weight[]; };

@@ -13,22 +13,22 @@ const (
 	uniformPart = 16   // components of a head, PART of the shader
 )
 
-// uniformAttention is the variant of an attention kernel for llvmpipe, see
+// uniformAttention are the variants of an attention kernel for llvmpipe, see
 // shaders/include/attention_uniform.glsl.
 func uniformAttention(module string, needs gpu.Features) []gpu.Variant {
-	return []gpu.Variant{{Module: module, Needs: gpu.UniformLoads | needs, Fits: func(caps gpu.Caps, problem any) bool {
+	return uniformForms(module, needs, func(form gpu.Spec, caps gpu.Caps, problem any) bool {
 		p := problem.(attentionProblem)
-		padded, heads := roundUp(p.length, 8), p.width/3/p.hd
+		padded, heads := roundUp(p.length, int(form["LANES"])), p.width/3/p.hd
 		return !p.typ.Narrow() && p.hd%uniformPart == 0 && p.length >= uniformKeys && p.length*p.hd <= uniformHead && heads < 1<<8 &&
 			p.rows/p.length < 1<<16 && padded <= int(caps.MaxInvocations) &&
 			4*int64(p.rows/p.length*heads)*int64(padded*padded) <= caps.MaxBinding
-	}}}
+	})
 }
 
 // inUniform specializes a shader built on attention_uniform.glsl, and gives the
 // grid that covers the sequences.
 func (s stretch) inUniform(sh gpu.Shader, heads int) (gpu.Shader, gpu.Groups) {
-	return sh.With("LENGTH", uint32(s.Length)).With("HEADS", uint32(heads)).With("BLOCKS", uint32(ceilDiv(s.Length, 8))),
+	return sh.With("LENGTH", uint32(s.Length)).With("HEADS", uint32(heads)).With("BLOCKS", uint32(ceilDiv(s.Length, lanesOf(sh)))),
 		gpu.Groups{s.Sequences, heads, 1}
 }
 
@@ -52,7 +52,7 @@ func (s stretch) uniformForward(g *gpu.Graph, sh gpu.Shader, heads int, qkv, o, 
 // and attention_bwd_kv_uniform.comp.
 func (s stretch) uniformBackward(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bool, qkv, o, lse, do, dqkv *gpu.Tensor) {
 	hd := int(sh.Spec["HD"])
-	scale, padded := scoreScale(hd), roundUp(s.Length, 8)
+	scale, padded := scoreScale(hd), roundUp(s.Length, lanesOf(sh))
 	probs := g.New("attention.probs", gpu.F32, s.Sequences, heads, padded, padded)
 	dscores := g.New("attention.dscores", gpu.F32, s.Sequences, heads, padded, padded)
 	qkv, do, dqkv = s.of(qkv), s.of(do), s.of(dqkv)

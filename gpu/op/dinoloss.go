@@ -164,7 +164,7 @@ func (l *lossPass) uniform(sh gpu.Shader) (terms *gpu.Tensor) {
 		Batch                  uint32
 		Count                  [16]uint32
 	}
-	l.g.Dispatch(form(l.g.Pick(dinoLossTargets, nil)).With("BROADCASTS", sh.Spec["BROADCASTS"]), gpu.Groups{pieces / each, l.batch, 1},
+	l.g.Dispatch(form(l.g.Pick(dinoLossTargets, nil)).With("BROADCASTS", sh.Spec["BROADCASTS"]).With("LANES", sh.Spec["LANES"]), gpu.Groups{pieces / each, l.batch, 1},
 		push{0, 1, 2, uint32(l.batch), counts()}, l.teacher, l.center, l.stats, l.params, targets)
 	terms = l.g.New("terms", gpu.F32, l.crops*l.batch, pieces)
 	l.g.Dispatch(form(sh), gpu.Groups{pieces / each, l.crops, l.batch}, struct {

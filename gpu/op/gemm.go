@@ -65,19 +65,23 @@ var gemmKernel = &gpu.Kernel{Name: "gemm", Variants: slices.Concat(
 )}
 
 // exactVariants are the forms whose products are those of float32.
-var exactVariants = []gpu.Variant{
-	sharedGEMM("gemm_shared_vec4", 16, 16),
-	sharedGEMM("gemm_shared_vec4", 8, 16),
-	sharedGEMM("gemm_shared_vec4", 8, 8),
-	sharedGEMM("gemm_shared", 8, 8),
+var exactVariants = slices.Concat(
+	[]gpu.Variant{
+		sharedGEMM("gemm_shared_vec4", 16, 16),
+		sharedGEMM("gemm_shared_vec4", 8, 16),
+		sharedGEMM("gemm_shared_vec4", 8, 8),
+		sharedGEMM("gemm_shared", 8, 8),
+	},
 	lanesGEMM,
-	{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
-		p := problem.(gemmProblem)
-		return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
-	}},
-	{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
-	{Module: "gemm", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).wide() }},
-}
+	[]gpu.Variant{
+		{Module: "gemm_texel", Fits: func(caps gpu.Caps, problem any) bool {
+			p := problem.(gemmProblem)
+			return p.quads() && fitsTexels(caps, p.A, p.B, p.Bias, p.Factor, p.Residual)
+		}},
+		{Module: "gemm_vec4", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).quads() }},
+		{Module: "gemm", Fits: func(_ gpu.Caps, problem any) bool { return problem.(gemmProblem).wide() }},
+	},
+)
 
 var gemmReduceKernel = withUniform(&gpu.Kernel{Name: "gemm_reduce", Variants: []gpu.Variant{
 	{Module: "gemm_reduce_texel", Fits: func(caps gpu.Caps, problem any) bool {

@@ -13,18 +13,22 @@ const (
 	laneAcross    = 3  // of them side by side
 )
 
-var lanesGEMM = gpu.Variant{
-	Module: "gemm_lanes",
-	Needs:  gpu.UniformLoads | gpu.OrderedSubgroups,
-	Fits:   func(caps gpu.Caps, problem any) bool { return problem.(gemmProblem).fitsLanes(caps) },
-}
+var lanesGEMM = uniformForms("gemm_lanes", gpu.OrderedSubgroups, func(form gpu.Spec, caps gpu.Caps, problem any) bool {
+	return problem.(gemmProblem).fitsLanes(form, caps)
+})
 
-// fitsLanes is for operands that are not both transposed.
-func (p gemmProblem) fitsLanes(caps gpu.Caps) bool {
-	_, ok := p.laneTiles()
+// fitsLanes is for operands that are not both transposed, and for an epilogue that
+// begins with what is added and ends with what is multiplied, or GELU. With 8 lanes
+// broadcasts are best where nothing is added, measured on Mesa 25.0.7.
+func (p gemmProblem) fitsLanes(form gpu.Spec, caps gpu.Caps) bool {
+	_, ok := p.laneTiles(int(form["LANES"]))
+	if form["LANES"] == 8 && form["BROADCASTS"] != 0 && !p.gemmSize.TransA {
+		return false
+	}
+	added := p.Residual != nil || p.Accumulate
 	return ok && p.whole && !(p.gemmSize.TransA && p.gemmSize.TransB) && p.wide() &&
-		!(p.Accumulate && (p.Alpha != 1 || p.Factor != nil)) &&
-		!(p.GELU && (p.Factor != nil || p.Residual != nil || p.Accumulate)) &&
+		!(added && p.Factor != nil) && !((added || p.Bias != nil) && p.Alpha != 1) &&
+		!(p.GELU && (p.Factor != nil || added)) &&
 		(p.gemmSize.TransA || fitsTexels(caps, p.B))
 }
 
@@ -38,18 +42,26 @@ type laneTiles struct {
 }
 
 // laneTiles divides a product; not ok says that it can't be.
-func (p gemmProblem) laneTiles() (t laneTiles, ok bool) {
+func (p gemmProblem) laneTiles(lanes int) (t laneTiles, ok bool) {
 	s := p.gemmSize
 	steps := []int{48, 64, 32, 16} // the best first, measured
-	if p.GELU {
-		steps = []int{96, 48, 64, 32, 16} // each chunk makes it
+	if p.GELU || lanes == 16 {     // each chunk makes GELU; tiles of 16 lanes have less code
+		steps = []int{96, 48, 64, 32, 16}
 	}
 	switch {
+	case lanes == 16 && s.M%8 == 0:
+		t.rows, t.columns = 8, 32
 	case s.M%6 == 0 && s.N%32 == 0:
 		t.rows, t.columns = 6, 32
-	case s.M%8 == 0 && s.N%16 == 0:
+	case s.M%8 == 0:
 		t.rows, t.columns = 8, 16
 	default:
+		return t, false
+	}
+	if s.N%t.columns != 0 {
+		t.columns = 16
+	}
+	if s.N%t.columns != 0 {
 		return t, false
 	}
 	for _, t.steps = range steps {
@@ -61,9 +73,9 @@ func (p gemmProblem) laneTiles() (t laneTiles, ok bool) {
 			least = max(1, min(ceilDiv(s.K*(s.M+s.N), laneCache), s.K/laneTerms))
 		}
 		for t.parts = min(least, all, laneGrid); t.parts <= min(all, laneGrid); t.parts++ {
-			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/8 {
-				t.across = largestDivisor(s.N/t.columns, min(laneAcross, laneGroup/8/t.chunks))
-				t.tiles = largestDivisor(s.M/t.rows, min(laneTileCount, laneGroup/8/t.chunks)/t.across)
+			if t.chunks = all / t.parts; all%t.parts == 0 && t.chunks <= laneGroup/lanes {
+				t.across = largestDivisor(s.N/t.columns, min(laneAcross, laneGroup/lanes/t.chunks))
+				t.tiles = largestDivisor(s.M/t.rows, min(laneTileCount, laneGroup/lanes/t.chunks)/t.across)
 				return t, s.M/t.rows/t.tiles < 1<<16 && s.N/t.columns/t.across <= laneGrid
 			}
 		}
@@ -83,10 +95,11 @@ type packPush struct{ K, N uint32 }
 
 // lanes records the product by sh, the variant lanesGEMM.
 func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
-	t, _ := gemmProblem{p, size, true}.laneTiles()
+	lanes := lanesOf(sh)
+	t, _ := gemmProblem{p, size, true}.laneTiles(lanes)
 	groups := gpu.Groups{size.M / t.rows / t.tiles, size.N / t.columns / t.across, t.parts}
 	for name, n := range map[string]int{
-		"ROWS": t.rows, "VECTORS": t.columns / 8, "TILES": t.tiles, "ACROSS": t.across, "STEPS": t.steps, "CHUNKS": t.chunks,
+		"ROWS": t.rows, "VECTORS": t.columns / lanes, "TILES": t.tiles, "ACROSS": t.across, "STEPS": t.steps, "CHUNKS": t.chunks,
 		"SUBGROUPS": t.tiles * t.across * t.chunks, "GROUPS_X": groups[0], "GROUPS_Y": groups[1], "GROUPS_Z": groups[2],
 	} {
 		sh = sh.With(name, uint32(n))
@@ -94,9 +107,13 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 	push := lanesPush{A: 0, B: 1, CAt: 2, M: uint32(size.M), N: uint32(size.N), K: uint32(size.K), Alpha: p.Alpha, Count: counts()}
 	if size.TransA {
 		sh = sh.With("TRANS_A", 1).With("WIDTH_A", uint32(size.M)).With("WIDTH_B", uint32(size.N))
+		rotated := t.columns
+		if sh.Spec["BROADCASTS"] != 0 {
+			rotated = 0
+		}
 		sums := g.New("parts", gpu.F32, t.parts, size.M, size.N)
 		g.Dispatch(sh.With("SPLIT", 1), groups, push, p.A, p.B, sums, nil, nil, nil, nil)
-		p.reduce(g, size, sums, t.columns)
+		p.reduce(g, size, sums, rotated)
 		return
 	}
 	b := pack(g, sh, p.B, size, t)
@@ -112,7 +129,9 @@ func (p GEMM) lanes(g *gpu.Graph, size gemmSize, sh gpu.Shader) {
 // pack records the copy of B into panels for sh to read.
 func pack(g *gpu.Graph, sh gpu.Shader, b *gpu.Tensor, size gemmSize, t laneTiles) *gpu.Tensor {
 	panels := g.New("panels", gpu.F32, size.N/t.columns, size.K, t.columns)
-	sh.Module, sh.Spec = "gemm_pack", gpu.Spec{"COLUMNS": uint32(t.columns), "STEPS": uint32(t.steps), "CHUNKS": uint32(t.chunks)}
+	sh.Module, sh.Spec = "gemm_pack", gpu.Spec{
+		"COLUMNS": uint32(t.columns), "STEPS": uint32(t.steps), "CHUNKS": uint32(t.chunks), "ROTATED": 1 - sh.Spec["BROADCASTS"],
+	}
 	if size.TransB {
 		sh = sh.With("TRANS_B", 1)
 	}

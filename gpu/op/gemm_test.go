@@ -16,16 +16,15 @@ func variants(t *testing.T, k *gpu.Kernel, test func(t *testing.T)) {
 	all := k.Variants
 	defer func() { k.Variants = all }()
 	for i, v := range all {
-		name := v.Module
 		if v.Needs&gpu.SharedMemory != 0 {
 			v = forced(v)
-			name += fmt.Sprintf("_%dx%d", v.Spec["TILES_X"], v.Spec["TILES_Y"])
 		}
-		if onUnits(v) || v.Needs&^gputest.Open(t).Caps().Features != 0 {
+		if onUnits(v) || lacks(gputest.Open(t), v) {
 			continue
 		}
+		v.Needs &^= gpu.QuickBroadcasts
 		k.Variants = append([]gpu.Variant{v}, all[i+1:]...)
-		t.Run(name, test)
+		t.Run(v.Name(), test)
 	}
 }
 

@@ -30,7 +30,7 @@ func smallBindings(c *gputest.Case, bytes int64) {
 func eachReading(t *testing.T, kernels []*gpu.Kernel, test func(t *testing.T)) {
 	for without, v := range kernels[0].Variants {
 		t.Run(v.Name(), func(t *testing.T) {
-			if v.Needs&^gpu.QuickBroadcasts&^gputest.Open(t).Caps().Features != 0 {
+			if lacks(gputest.Open(t), v) {
 				t.Skip("the device lacks what it needs")
 			}
 			for _, k := range kernels {
@@ -42,6 +42,12 @@ func eachReading(t *testing.T, kernels []*gpu.Kernel, test func(t *testing.T)) {
 			test(t)
 		})
 	}
+}
+
+// lacks reports whether a device can't run a variant, be it slowly.
+func lacks(dev *gpu.Device, v gpu.Variant) bool {
+	lanes := v.Spec["LANES"]
+	return v.Needs&^gpu.QuickBroadcasts&^dev.Features != 0 || lanes != 0 && lanes != dev.Caps().SubgroupSize
 }
 
 // largest is the largest magnitude.

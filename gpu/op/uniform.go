@@ -12,16 +12,30 @@ const (
 	uniformSlots = 64   // parts of a sum at most
 )
 
-// withUniform puts in front of a kernel a variant built on uniform.glsl, of the same
-// name with _uniform, with quick broadcasts and without.
+// uniformForms are the variants built on uniform.glsl, by their specialization: for
+// subgroups of 16 with quick broadcasts, of 8 with them, and of 8 without.
+func uniformForms(module string, needs gpu.Features, fits func(form gpu.Spec, caps gpu.Caps, problem any) bool) []gpu.Variant {
+	form := func(needs gpu.Features, form gpu.Spec) gpu.Variant {
+		return gpu.Variant{Module: module, Needs: gpu.UniformLoads | needs, Spec: form, Fits: func(caps gpu.Caps, problem any) bool {
+			return caps.SubgroupSize == form["LANES"] && fits(form, caps, problem)
+		}}
+	}
+	return []gpu.Variant{
+		form(needs|gpu.QuickBroadcasts, gpu.Spec{"BROADCASTS": 1, "LANES": 16}),
+		form(needs|gpu.QuickBroadcasts, gpu.Spec{"BROADCASTS": 1, "LANES": 8}),
+		form(needs, gpu.Spec{"LANES": 8}),
+	}
+}
+
+// withUniform puts in front of a kernel variants of the same name with _uniform.
 func withUniform(k *gpu.Kernel, fits func(caps gpu.Caps, problem any) bool) *gpu.Kernel {
-	module := k.Name + "_uniform"
-	k.Variants = append([]gpu.Variant{
-		{Module: module, Needs: gpu.UniformLoads | gpu.QuickBroadcasts, Fits: fits, Spec: gpu.Spec{"BROADCASTS": 1}},
-		{Module: module, Needs: gpu.UniformLoads, Fits: fits},
-	}, k.Variants...)
+	forms := uniformForms(k.Name+"_uniform", 0, func(_ gpu.Spec, caps gpu.Caps, problem any) bool { return fits(caps, problem) })
+	k.Variants = append(forms, k.Variants...)
 	return k
 }
+
+// lanesOf are the invocations of a subgroup of a shader built on uniform.glsl.
+func lanesOf(sh gpu.Shader) int { return int(sh.Spec["LANES"]) }
 
 // isUniform reports whether a shader is built on uniform.glsl.
 func isUniform(sh gpu.Shader) bool { return sh.Has("BROADCASTS") }

@@ -1,5 +1,5 @@
 // Attention for llvmpipe, in the straight code that uniform.glsl asks for; the
-// equations are in attention.glsl. A subgroup's eight lanes are eight rows of one
+// equations are in attention.glsl. A subgroup's lanes are as many rows of one
 // head of a sequence, with a component a register; it reads the rows that these
 // meet as scalars, so that nothing goes from lane to lane. Rows past the end repeat
 // the last one and are not stored.
@@ -10,20 +10,21 @@
 layout(constant_id = 0) const uint HD = 32u; // a multiple of PART
 layout(constant_id = 1) const uint LENGTH = 17u; // KEYS or more
 layout(constant_id = 2) const uint HEADS = 1u;
-layout(constant_id = 3) const uint BLOCKS = 3u; // of eight rows, of a sequence
-layout(local_size_x = 8, local_size_y_id = 3) in;
+layout(constant_id = 3) const uint BLOCKS = 3u; // of LANES rows, of a sequence
+layout(local_size_x_id = 98, local_size_y_id = 3) in;
 
 const uint KEYS = 14u; // whose scores are in registers at once
 const uint WIDE = 8u;  // components whose sums are
 const uint PART = 16u; // that a workgroup has, where it has not all
-const uint PADDED = (LENGTH + 7u) / 8u * 8u;
+const uint PADDED = (LENGTH + LANES - 1u) / LANES * LANES;
 const uint ROW = 3u * HEADS * HD; // of qkv
 const uint STRAIGHT = 2112u; // multiply-adds that scores may take without a CUT
 const float LOG2_E = 1.4426950408889634;
 
-// COLUMN is component d of eight rows, one a lane.
-#define COLUMN(rows, d) ofLane(rows[0].at[d], rows[1].at[d], rows[2].at[d], rows[3].at[d], \
-    rows[4].at[d], rows[5].at[d], rows[6].at[d], rows[7].at[d])
+// COLUMN is component d of LANES rows, one a lane; of a table of 16.
+#define COLUMN(rows, d) (LANES == 16u ? ofLane(EIGHT_ROWS(rows, 0, d), EIGHT_ROWS(rows, 8, d)) : ofLane(EIGHT_ROWS(rows, 0, d)))
+#define EIGHT_ROWS(rows, i, d) rows[i].at[d], rows[i + 1].at[d], rows[i + 2].at[d], rows[i + 3].at[d], \
+    rows[i + 4].at[d], rows[i + 5].at[d], rows[i + 6].at[d], rows[i + 7].at[d]
 
 // DOTS adds to the scores of the KEYS rows of x from j on, STRIDE elements apart,
 // their products with own.
@@ -46,4 +47,18 @@ const float LOG2_E = 1.4426950408889634;
         }                                                                               \
     }
 
-u64vec2 quad(vec4 v) { return u64vec2(pair(v.xy), pair(v.zw)); }
+// QUADS_OUT declares a buffer of which each lane writes four elements at once, by
+// QUAD_STORE the i-th such; where subgroups are of 16 llvmpipe has no 64-bit numbers
+// that differ from lane to lane.
+#define QUADS_OUT(BINDING, NAME)                                                                       \
+    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Quads { u64vec2 NAME##Quad[]; };  \
+    layout(std430, set = 0, binding = BINDING) writeonly buffer NAME##Floats { float NAME##Float[]; }
+#define QUAD_STORE(NAME, i, v)                                               \
+    if (LANES == 16u) {                                                      \
+        NAME##Float[4u * (i)] = (v).x;                                       \
+        NAME##Float[4u * (i) + 1u] = (v).y;                                  \
+        NAME##Float[4u * (i) + 2u] = (v).z;                                  \
+        NAME##Float[4u * (i) + 3u] = (v).w;                                  \
+    } else {                                                                 \
+        NAME##Quad[i] = u64vec2(pair((v).xy), pair((v).zw));                 \
+    }

@@ -8,7 +8,7 @@ layout(constant_id = 3) const bool DROPS = false; // else the factor is 1
 layout(constant_id = 4) const uint GLOBAL_ROWS = 0; // of all global crops
 layout(constant_id = 5) const uint GLOBAL_TOKENS = 1;
 layout(constant_id = 6) const uint LOCAL_TOKENS = 1;
-layout(local_size_x = 8, local_size_y_id = 2) in;
+layout(local_size_x_id = 98, local_size_y_id = 2) in;
 
 uint uniformRow() { return uniform16(gl_WorkGroupID.x) * ROWS + uniform8(gl_SubgroupID); }
 

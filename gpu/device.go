@@ -82,8 +82,15 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Disable |= disable
-	d, err := in.open(o)
+	chosen, err := in.choose(o.Device, o.Disable|disable)
+	if err == nil && chosen.widen() {
+		in.close()
+		return Open(o)
+	}
+	var d *Device
+	if err == nil {
+		d, err = in.open(chosen, o)
+	}
 	if err != nil {
 		in.close()
 		return nil, fmt.Errorf("gpu: %w", err)
@@ -91,15 +98,15 @@ func Open(o Options) (*Device, error) {
 	return d, nil
 }
 
-func (in *instance) open(o Options) (*Device, error) {
-	list, err := in.candidates(o.Disable)
+func (in *instance) choose(name string, disable Features) (*candidate, error) {
+	list, err := in.candidates(disable)
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(list, o.Device)
-	if err != nil {
-		return nil, err
-	}
+	return choose(list, name)
+}
+
+func (in *instance) open(chosen *candidate, o Options) (*Device, error) {
 	d := &Device{candidate: *chosen, instance: in, api: in.api, compileOnly: o.CompileOnly}
 	var r vulkan.Result
 	d.handle, r = in.api.CreateDevice(d.physical, d.families(), d.support, d.features)
@@ -113,7 +120,7 @@ func (in *instance) open(o Options) (*Device, error) {
 	case o.SplitUploads:
 		d.copyFamily, d.uploads = d.family, d.queue
 	}
-	err = d.pipelines.open(d)
+	err := d.pipelines.open(d)
 	if err == nil && !d.compileOnly {
 		err = d.transfer.open(d)
 	}

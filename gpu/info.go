@@ -96,6 +96,9 @@ func Devices() ([]Info, error) {
 	}
 	infos := make([]Info, len(list))
 	for i, c := range list {
+		if c.widen() { // as Open would have it
+			return Devices()
+		}
 		infos[i] = c.Info
 	}
 	return infos, nil

@@ -1,17 +1,16 @@
-// 64-bit unsigned integers as uvec2(low, high), for devices without them.
+// 64-bit unsigned integers as uvec2(low, high), for devices without them. Carries are
+// compared for: with subgroups of sixteen Mesa 26.2's llvmpipe writes beyond its stack
+// where lanes pack 64 bits, as it does for uaddCarry.
 #ifndef WIDE_GLSL
 #define WIDE_GLSL
 
 uvec2 wideAdd(uvec2 a, uvec2 b) {
-    uint carry;
-    uint lo = uaddCarry(a.x, b.x, carry);
-    return uvec2(lo, a.y + b.y + carry);
+    uint lo = a.x + b.x;
+    return uvec2(lo, a.y + b.y + (lo < a.x ? 1u : 0u));
 }
 
 uvec2 wideSub(uvec2 a, uvec2 b) {
-    uint borrow;
-    uint lo = usubBorrow(a.x, b.x, borrow);
-    return uvec2(lo, a.y - b.y - borrow);
+    return uvec2(a.x - b.x, a.y - b.y - (a.x < b.x ? 1u : 0u));
 }
 
 uvec2 wideMul(uint a, uint b) {

@@ -31,7 +31,11 @@ if [ -n "${MESA_DIR:-}" ]; then
 	manifest=$(mktemp --suffix .json)
 	trap 'rm -f "$manifest"' EXIT
 	printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$driver" >"$manifest"
-	VK_DRIVER_FILES=$manifest tests mesa -exec "'$script' --linked '$(dirname "$driver")'" "$@"
+	export VK_DRIVER_FILES=$manifest
+	tests mesa -exec "'$script' --linked '$(dirname "$driver")'" "$@"
+	# As on processors without AVX-512, and with cooperative matrices.
+	LP_NATIVE_VECTOR_WIDTH=256 tests mesa-256 -exec "'$script' --linked '$(dirname "$driver")'" "$@"
+	unset VK_DRIVER_FILES
 fi
 
 if [ -n "${SWIFTSHADER_ICD:-}" ]; then

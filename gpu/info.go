@@ -197,6 +197,7 @@ func (in *instance) describe(p vulkan.PhysicalDevice, disable Features) candidat
 // disabled, which it won't be opened with either.
 func (c *candidate) mask(disable Features) Features {
 	f := &c.features
+	disable |= c.llvmpipeFaults()
 	set := Features(0)
 	if disable&CoopMatrix != 0 { // what the other extends
 		f.Matrix2 = vk.Matrix2Features{}

@@ -30,6 +30,15 @@ func (c *candidate) llvmpipe() Features {
 	return set
 }
 
+// llvmpipeFaults are features that llvmpipe has, but breaks: cooperative matrices of
+// subgroups of sixteen end the program, on Mesa 26.2.6.
+func (c *candidate) llvmpipeFaults() Features {
+	if c.llvmpipeVersion() > 0 && c.SubgroupSize == 16 {
+		return CoopMatrix | CoopMatrix2 | CoopConversions
+	}
+	return 0
+}
+
 // llvmpipeVersion is the first number of Mesa's version, 0 of other drivers.
 func (c *candidate) llvmpipeVersion() (major int) {
 	if c.Driver == "llvmpipe" {

@@ -31,6 +31,10 @@ func TestLlvmpipe(t *testing.T) {
 		if got := d.llvmpipe(); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
+		d.features.CooperativeMatrix, d.features.Maintenance4 = true, true
+		if got, want := d.mask(0)&CoopMatrix == 0, c.driver == "llvmpipe" && c.lanes == 16 && c.version != "unknown"; got != want {
+			t.Errorf("%+v: no cooperative matrices: %v", c, got)
+		}
 	}
 }
 

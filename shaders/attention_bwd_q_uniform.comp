@@ -41,6 +41,7 @@ void main() {
         q[d] = COLUMN(queries, d) * (scale * LOG2_E);
         g[d] = COLUMN(ups, d);
         mean = fma(g[d], COLUMN(outs, d), mean);
+        CUT(d % COLUMNS == COLUMNS - 1u, QUAD_STORE(dscores, lane, vec4(q[d], mean, mean, mean)))
     }
     const float bound = COLUMN(bounds, 0u) * LOG2_E;
     float p[PADDED], ds[PADDED];

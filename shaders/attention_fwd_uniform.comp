@@ -24,6 +24,7 @@ void main() {
     float q[HD];
     [[unroll]] for (uint d = 0u; d < HD; ++d) {
         q[d] = COLUMN(queries, d) * (scale * LOG2_E);
+        CUT(d % COLUMNS == COLUMNS - 1u, lse[lane] = q[d])
     }
     float p[LENGTH], top = -3.0e38, total = 0.0;
     [[unroll]] for (uint j = 0u; j < LENGTH; j += KEYS) {

@@ -98,6 +98,7 @@ var attentionCases = []struct {
 	{"large scores", 2, 16, []Run{{2, 40}}, 20},
 	{"lengths around those in straight code", 2, 16, []Run{{1, 13}, {2, 14}, {1, 15}, {2, 16}, {1, 162}, {1, 163}}, 1},
 	{"longest in straight code", 1, 32, []Run{{1, 3}, {2, 81}, {1, 82}}, 20},
+	{"photographs", 1, 64, []Run{{1, 197}, {2, 37}}, 1},
 	{"longest head in straight code", 2, 128, []Run{{2, 20}}, 1},
 }
 

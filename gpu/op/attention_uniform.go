@@ -9,6 +9,7 @@ import (
 // Sequences whose attention is straight code.
 const (
 	uniformHead = 2600 // elements of a head at most, such as 81 tokens by 32, 40 by 64: more take seconds to compile
+	wideHead    = 20e3 // the same where subgroups are of 16, such as 197 tokens by 64: up to 14 seconds, once
 	uniformKeys = 14   // tokens at least, KEYS of the shader: Mesa 22.3 makes no straight code of fewer
 	uniformPart = 16   // components of a head, PART of the shader
 )
@@ -18,8 +19,11 @@ const (
 func uniformAttention(module string, needs gpu.Features) []gpu.Variant {
 	return uniformForms(module, needs, func(form gpu.Spec, caps gpu.Caps, problem any) bool {
 		p := problem.(attentionProblem)
-		padded, heads := roundUp(p.length, int(form["LANES"])), p.width/3/p.hd
-		return !p.typ.Narrow() && p.hd%uniformPart == 0 && p.length >= uniformKeys && p.length*p.hd <= uniformHead && heads < 1<<8 &&
+		padded, heads, most := roundUp(p.length, int(form["LANES"])), p.width/3/p.hd, uniformHead
+		if form["LANES"] == 16 {
+			most = wideHead
+		}
+		return !p.typ.Narrow() && p.hd%uniformPart == 0 && p.length >= uniformKeys && p.length*p.hd <= most && heads < 1<<8 &&
 			p.rows/p.length < 1<<16 && padded <= int(caps.MaxInvocations) &&
 			4*int64(p.rows/p.length*heads)*int64(padded*padded) <= caps.MaxBinding
 	})

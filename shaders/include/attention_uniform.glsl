@@ -14,6 +14,7 @@ layout(constant_id = 3) const uint BLOCKS = 3u; // of LANES rows, of a sequence
 layout(local_size_x_id = 98, local_size_y_id = 3) in;
 
 const uint KEYS = 14u; // whose scores are in registers at once
+const uint COLUMNS = 8u; // that are loaded between cuts
 const uint WIDE = 8u;  // components whose sums are
 const uint PART = 16u; // that a workgroup has, where it has not all
 const uint PADDED = (LENGTH + LANES - 1u) / LANES * LANES;

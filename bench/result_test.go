@@ -15,7 +15,7 @@ import (
 )
 
 func exampleResult() *Result {
-	r := NewResult(gpu.Info{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Kind: gpu.CPU, Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"},
+	r := NewResult(gpu.Info{Caps: gpu.Caps{Kind: gpu.CPU}, Name: "llvmpipe (LLVM 15.0.6, 256 bits)", Driver: "llvmpipe", DriverVersion: "Mesa 22.3.6"},
 		[]gpu.Fault{{Variant: "gemm_lanes", Reason: "differs"}, {Variant: "conv_texel", Reason: "differs"}})
 	r.Peaks = &Peaks{GFLOPs: 100, GBs: 20, CopyShader: 5, CopyBuffer: 20}
 	r.Steps = []Steps{{Recipe: "small", Precision: "fp32", Batch: 64, Count: 3, Milliseconds: Spread{640, 600, 700}, ImagesPerSecond: 100, GFLOPs: 73, Loss: 5.1}}

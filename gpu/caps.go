@@ -79,6 +79,7 @@ func (f Features) String() string {
 // Caps are the properties of a device that recording and planning need. A
 // test may make one by hand.
 type Caps struct {
+	Kind           Kind
 	Features       Features
 	MaxBinding     int64     // bytes that one storage-buffer binding may span
 	MaxBuffer      int64     // bytes of one buffer, which no tensor may exceed

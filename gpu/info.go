@@ -58,7 +58,6 @@ type Info struct {
 	Caps
 	Index         int // for Options.Device
 	Name          string
-	Kind          Kind
 	DeviceUUID    UUID
 	DriverUUID    UUID
 	Driver        string // e.g. "llvmpipe"

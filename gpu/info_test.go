@@ -11,7 +11,7 @@ import (
 )
 
 func fake(index int, name string, kind Kind, compute bool) candidate {
-	return candidate{Info: Info{Index: index, Name: name, Kind: kind, Compute: compute, DeviceUUID: UUID{15: byte(index + 1)}}}
+	return candidate{Info: Info{Index: index, Name: name, Caps: Caps{Kind: kind}, Compute: compute, DeviceUUID: UUID{15: byte(index + 1)}}}
 }
 
 func TestChoose(t *testing.T) {

@@ -49,15 +49,12 @@ func attentionKernel(name string, better ...[]gpu.Variant) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: append(slices.Concat(better...), []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(attentionProblem)
-			return onCPU(caps) && p.hd%4 == 0 && !p.typ.Narrow() && p.rows*p.width/4 <= int(caps.MaxTexels)
+			return caps.Kind == gpu.CPU && p.hd%4 == 0 && !p.typ.Narrow() && p.rows*p.width/4 <= int(caps.MaxTexels)
 		}},
 		{Module: name, Fits: func(_ gpu.Caps, problem any) bool { return problem.(attentionProblem).hd%4 == 0 }},
 		{Module: name + "_odd", Fits: func(_ gpu.Caps, problem any) bool { return !problem.(attentionProblem).typ.Narrow() }},
 	}...)}
 }
-
-// onCPU tells a driver that runs on a processor by its narrow subgroups.
-func onCPU(caps gpu.Caps) bool { return caps.SubgroupSize <= 8 }
 
 // attentionPush are the push constants of shaders/include/attention.glsl.
 type attentionPush struct {
@@ -88,7 +85,7 @@ func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 		return o
 	}
 	for _, r := range runs {
-		if onCPU(g.Caps()) && r.Length > mostIterations {
+		if g.Caps().Kind == gpu.CPU && r.Length > mostIterations {
 			g.Errorf("attention over %d tokens: this device allows %d", r.Length, mostIterations)
 			return o
 		}
@@ -177,7 +174,7 @@ func (s stretch) attention(g *gpu.Graph, sh gpu.Shader, heads int, accumulate bo
 // much as several multiplications, so it serves as many rows as the driver
 // compiles in about a second; on a GPU one row fills the registers.
 func attentionRows(caps gpu.Caps, k *gpu.Kernel, length, hd int) int {
-	if !onCPU(caps) {
+	if caps.Kind != gpu.CPU {
 		return 1
 	}
 	elements := 192 // of the queries, or of the keys, that an invocation holds
@@ -202,7 +199,7 @@ func AttentionProbs(t *Tape, qkv *gpu.Tensor, heads, length, queries int) *gpu.T
 		g.Errorf("attention of %d queries among %d: %v for %d heads", queries, length, qkv, heads)
 		return probs
 	}
-	if onCPU(g.Caps()) && 2*length > mostIterations {
+	if g.Caps().Kind == gpu.CPU && 2*length > mostIterations {
 		g.Errorf("attention over %d tokens: this device allows %d", length, mostIterations/2)
 		return probs
 	}

@@ -102,20 +102,20 @@ var attentionCases = []struct {
 	{"longest head in straight code", 2, 128, []Run{{2, 20}}, 1},
 }
 
-// Drivers on processors and on graphics cards, told by their subgroups and
-// shared memory, get other variants; all must be right on any device.
+// Drivers on processors and on graphics cards, told by their kind and
+// features, get other variants; all must be right on any device.
 func attentionCaps(dev *gpu.Device, kind string) gpu.Caps {
 	caps := dev.Caps()
-	caps.SubgroupSize = 32
+	features := caps.Features
+	caps.Kind = gpu.Discrete
 	caps.Features &^= gpu.SharedMemory | gpu.UniformLoads
 	switch kind {
 	case "llvmpipe":
-		caps.SubgroupSize = dev.Caps().SubgroupSize
-		caps.Features |= dev.Caps().Features & gpu.UniformLoads
+		caps.Kind = gpu.CPU
+		caps.Features |= features & gpu.UniformLoads
 	case "processor":
-		caps.SubgroupSize = 8
+		caps.Kind = gpu.CPU
 	case "matrix units":
-		caps.SubgroupSize = dev.Caps().SubgroupSize
 		caps.Features |= gpu.SharedMemory
 	case "shared memory":
 		caps.Features = caps.Features&^gpu.CoopMatrix | gpu.SharedMemory

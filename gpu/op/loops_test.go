@@ -128,13 +128,13 @@ func TestLongLine(t *testing.T) {
 
 // However many and wide the rows, no lane loops too often.
 func TestLanesOfWideRows(t *testing.T) {
-	for _, subgroup := range []uint32{8, 32} {
+	for _, kind := range []gpu.Kind{gpu.CPU, gpu.Discrete} {
 		caps := gpu.MinimalCaps
-		caps.SubgroupSize = subgroup
+		caps.Kind = kind
 		for _, rows := range []int{1, 7, 512, 4096} {
 			for _, width := range []int{384, 65536, 262144, 1 << 22} {
 				if n := lanes(caps, rows, width); n < 64 && rowPasses*(width/4/n) > mostIterations {
-					t.Errorf("subgroups of %d: %d lanes for %d rows of %d", subgroup, n, rows, width)
+					t.Errorf("%v: %d lanes for %d rows of %d", kind, n, rows, width)
 				}
 			}
 		}
@@ -144,7 +144,7 @@ func TestLanesOfWideRows(t *testing.T) {
 // What would take too many iterations and cannot be divided is refused.
 func TestTooLong(t *testing.T) {
 	caps := gpu.MinimalCaps
-	caps.SubgroupSize = 8
+	caps.Kind = gpu.CPU
 	for name, record := range map[string]func(g *gpu.Graph, s *gpu.Store){
 		"attention": func(g *gpu.Graph, s *gpu.Store) {
 			Attention(NewTape(g), s.New("qkv", gpu.F32, 70_000, 3), 1, []Run{{1, 70_000}})

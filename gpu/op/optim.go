@@ -14,7 +14,7 @@ var (
 	optimRates   = gpu.Plain("optim_rates")
 	optimAdamW   = withUniform(&gpu.Kernel{Name: "optim_adamw", Variants: []gpu.Variant{
 		{Module: "optim_adamw_texel", Fits: func(caps gpu.Caps, problem any) bool {
-			return onCPU(caps) && fitsTexels(caps, problem.(adamWProblem).elements...)
+			return caps.Kind == gpu.CPU && fitsTexels(caps, problem.(adamWProblem).elements...)
 		}},
 		{Module: "optim_adamw"},
 	}, Untimed: true}, func(_ gpu.Caps, problem any) bool {

@@ -75,7 +75,7 @@ func rowsKernel(name string) *gpu.Kernel {
 	return &gpu.Kernel{Name: name, Variants: []gpu.Variant{
 		{Module: name + "_texel", Fits: func(caps gpu.Caps, problem any) bool {
 			p := problem.(rowsProblem)
-			return onCPU(caps) && p.width%4 == 0 && fitsTexels(caps, p.read...)
+			return caps.Kind == gpu.CPU && p.width%4 == 0 && fitsTexels(caps, p.read...)
 		}},
 		{Module: name},
 	}}
@@ -89,7 +89,7 @@ func rowShader(g *gpu.Graph, k *gpu.Kernel, rows, width int, read ...*gpu.Tensor
 
 func inRows(g *gpu.Graph, sh gpu.Shader, rows, width int) (gpu.Shader, gpu.Groups) {
 	n := lanes(g.Caps(), rows, width)
-	if onCPU(g.Caps()) && rowPasses*(width/4/n) > mostIterations {
+	if g.Caps().Kind == gpu.CPU && rowPasses*(width/4/n) > mostIterations {
 		g.Errorf("rows of %d elements are too wide for this device", width)
 	}
 	return inQuads(sh, width).With("LANES", uint32(n)), grid(g, rows, 64/n)
@@ -102,9 +102,8 @@ func quadShader(g *gpu.Graph, k *gpu.Kernel, width int, read ...*gpu.Tensor) gpu
 
 func inQuads(sh gpu.Shader, width int) gpu.Shader { return sh.With("QUADS", bit(width%4 == 0)) }
 
-// lanes is how many invocations share a row: on a CPU, told by its narrow
-// subgroups, one where the rows alone make work for every core, since
-// barriers are slow there; on a GPU enough to read memory in order. No lane may
+// lanes is how many invocations share a row: on a CPU one where the rows
+// alone make work for every core, since barriers are slow there; on a GPU enough to read memory in order. No lane may
 // loop too often.
 func lanes(caps gpu.Caps, rows, width int) int {
 	const groups = 8 // workgroups that keep a few cores busy
@@ -114,10 +113,10 @@ func lanes(caps gpu.Caps, rows, width int) int {
 			n *= 2
 			continue
 		}
-		if caps.SubgroupSize <= 8 && rows*n >= 64*groups {
+		if caps.Kind == gpu.CPU && rows*n >= 64*groups {
 			break
 		}
-		if caps.SubgroupSize > 8 && n == 32 && width < 2048 {
+		if caps.Kind != gpu.CPU && n == 32 && width < 2048 {
 			break
 		}
 		n *= 2

@@ -88,8 +88,8 @@ func TestSpans(t *testing.T) {
 }
 
 func TestLanes(t *testing.T) {
-	cpu, wide := gpu.MinimalCaps, gpu.MinimalCaps
-	cpu.SubgroupSize, wide.SubgroupSize = 8, 32
+	cpu, card := gpu.MinimalCaps, gpu.MinimalCaps
+	cpu.Kind = gpu.CPU
 	for _, c := range []struct {
 		caps              gpu.Caps
 		rows, width, want int
@@ -98,12 +98,12 @@ func TestLanes(t *testing.T) {
 		{cpu, 128, 256, 4},
 		{cpu, 4, 65536, 64},
 		{cpu, 4, 8, 2},
-		{wide, 4096, 384, 32},
-		{wide, 4096, 65536, 64},
-		{wide, 4096, 1, 1},
+		{card, 4096, 384, 32},
+		{card, 4096, 65536, 64},
+		{card, 4096, 1, 1},
 	} {
 		if got := lanes(c.caps, c.rows, c.width); got != c.want {
-			t.Errorf("subgroups of %d, %d rows of %d: %d lanes, want %d", c.caps.SubgroupSize, c.rows, c.width, got, c.want)
+			t.Errorf("%v, %d rows of %d: %d lanes, want %d", c.caps.Kind, c.rows, c.width, got, c.want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func TestSamples(t *testing.T) {
 	const uniform = gpu.OrderedSubgroups | gpu.UniformLoads | gpu.QuickBroadcasts
 	processor, card := gpu.MinimalCaps, gpu.MinimalCaps
 	processor.MaxTexels, card.MaxTexels = 1<<27, 1<<27
+	processor.Kind = gpu.CPU
 	processor.SubgroupSize, card.SubgroupSize = 8, 32
 	processor.Features, processor.MaxPush = uniform|gpu.BufferDeviceAddress, 256
 	card.Features, card.SharedBytes, card.MinSubgroup, card.MaxSubgroup = ^uniform, 64<<10, 32, 32

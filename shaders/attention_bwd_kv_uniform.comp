@@ -1,19 +1,20 @@
 #version 450
-// Attention for llvmpipe, backward of the keys or of the values of short sequences:
+// Attention for llvmpipe, backward of the keys or of the values of a span:
 //   dx_j = scale sum_i w_ij y_i
 // with y the queries and w the gradients of the scores, or with the outputs'
-// gradients and the probabilities; see attention_uniform.glsl. The lanes are keys. A
-// workgroup has PART components of a head.
+// gradients and the probabilities, of QUERIES rows for each head; see
+// attention_uniform.glsl. The lanes are keys. A workgroup has PART components of a head.
 #extension GL_GOOGLE_include_directive : require
 layout(push_constant) uniform Push {
     uvec2 y, w, dqkv_at;
-    uint start;
+    uint start, key, skip;
     float scale;
     uint count[16];
 };
 #include "attention_uniform.glsl"
-layout(constant_id = 4) const bool ACCUMULATE = false;
-layout(constant_id = 5) const bool VALUES = false;
+layout(constant_id = 6) const bool ACCUMULATE = false;
+layout(constant_id = 7) const bool VALUES = false;
+layout(constant_id = 8) const uint QUERIES = 24u;
 const uint STRIDE = VALUES ? HEADS * HD : ROW;
 
 // The first two are read by address; as bindings they say what the dispatch reads.
@@ -27,14 +28,14 @@ QUADS_OUT(2, dqkv);
 void main() {
     const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
     const uint first = start + sequence * LENGTH, component = head * HD + PART * uniform8(gl_WorkGroupID.z);
-    const uint key = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    const uint block = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
     const uint column = (VALUES ? 2u : 1u) * HEADS * HD + component;
     Floats before[16];
     [[unroll]] for (uint i = 0u; i < LANES; ++i) {
-        before[i] = move(dqkv_at, (first + min(key + i, LENGTH - 1u)) * ROW + column);
+        before[i] = move(dqkv_at, (first + key + min(block + i, SPAN - 1u)) * ROW + column);
     }
     Floats rows = move(y, first * STRIDE + component);
-    Floats weights = move(w, (sequence * HEADS + head) * PADDED * PADDED + key);
+    Floats weights = move(w, (sequence * HEADS + head) * QUERIES * PADDED + block);
 
     vec4 quads[PART / 4u];
     [[unroll]] for (uint d = 0u; d < PART; d += WIDE) {
@@ -42,7 +43,7 @@ void main() {
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
             sum[i] = 0.0;
         }
-        WEIGHTED(sum, WEIGHT, rows, STRIDE, d)
+        WEIGHTED(sum, WEIGHT, rows, LENGTH, STRIDE, d)
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
             sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
         }
@@ -51,9 +52,9 @@ void main() {
         }
         CUT(true, QUAD_STORE(dqkv, lane, quads[d / 4u] + quads[d / 4u + 1u]))
     }
-    if (key + lane < LENGTH) {
+    if (block + lane >= skip && block + lane < SPAN) {
         [[unroll]] for (uint d = 0u; d < PART / 4u; ++d) {
-            QUAD_STORE(dqkv, ((first + key + lane) * ROW + column) / 4u + d, quads[d])
+            QUAD_STORE(dqkv, ((first + key + block + lane) * ROW + column) / 4u + d, quads[d])
         }
     }
 }

@@ -1,12 +1,17 @@
 #version 450
-// Attention for llvmpipe, backward of the queries of short sequences; the equations
-// are in attention_bwd_q.glsl, for the rest see attention_uniform.glsl. The
-// probabilities and the gradients of the scores, rows of PADDED, are left for
-// attention_bwd_kv_uniform.comp.
+// Attention for llvmpipe, backward of the queries; the equations are in
+// attention_bwd_q.glsl, for the rest see attention_uniform.glsl. The probabilities and
+// the gradients of the scores, rows of PADDED for each query, are left for
+// attention_bwd_kv_uniform.comp. What is in dqkv is added where keep has all its bits.
 #extension GL_GOOGLE_include_directive : require
-layout(push_constant) uniform Push { uvec2 qkv, o, lse, dout, dqkv_at; uint start; float scale; uint count[16]; };
+layout(push_constant) uniform Push {
+    uvec2 qkv, o, lse, dout, dqkv_at;
+    uint start, key, skip, keep;
+    float scale;
+    uint count[16];
+};
 #include "attention_uniform.glsl"
-layout(constant_id = 4) const bool ACCUMULATE = false;
+layout(constant_id = 6) const bool ACCUMULATE = false; // else keep has none
 
 // All but the last two are read by address; as bindings they say what the dispatch reads.
 layout(std430, set = 0, binding = 0) readonly buffer QKV { float unused_qkv[]; };
@@ -23,7 +28,8 @@ QUADS_OUT(6, dscores);
 void main() {
     const uint sequence = uniform16(gl_WorkGroupID.x), head = uniform8(gl_WorkGroupID.y);
     const uint first = start + sequence * LENGTH;
-    const uint query = LANES * uniform8(gl_SubgroupID), lane = gl_SubgroupInvocationID;
+    const uint block = BLOCKS * uniform8(gl_WorkGroupID.z) + uniform8(gl_SubgroupID);
+    const uint query = LANES * block, lane = gl_SubgroupInvocationID;
     Floats queries[16], outs[16], ups[16], bounds[16], before[16];
     [[unroll]] for (uint i = 0u; i < LANES; ++i) {
         const uint token = first + min(query + i, LENGTH - 1u);
@@ -33,8 +39,8 @@ void main() {
         bounds[i] = move(lse, token * HEADS + head);
         before[i] = move(dqkv_at, token * ROW + head * HD);
     }
-    Floats keys = move(qkv, first * ROW + (HEADS + head) * HD);
-    Floats values = move(qkv, first * ROW + (2u * HEADS + head) * HD);
+    Floats keys = move(qkv, (first + key) * ROW + (HEADS + head) * HD);
+    Floats values = move(qkv, (first + key) * ROW + (2u * HEADS + head) * HD);
 
     float q[HD], g[HD], mean = 0.0; // mean is delta
     [[unroll]] for (uint d = 0u; d < HD; ++d) {
@@ -48,16 +54,16 @@ void main() {
     [[unroll]] for (uint j = 0u; j < PADDED; ++j) {
         p[j] = ds[j] = 0.0;
     }
-    [[unroll]] for (uint j = 0u; j < LENGTH; j += KEYS) {
+    [[unroll]] for (uint j = 0u; j < SPAN; j += KEYS) {
         float score[KEYS], dp[KEYS];
         [[unroll]] for (uint i = 0u; i < KEYS; ++i) {
-            score[i] = -bound;
+            score[i] = hidden(j + i) - bound;
             dp[i] = -mean;
         }
         DOTS(score, keys, ROW, q, j)
         DOTS(dp, values, ROW, g, j)
         [[unroll]] for (uint i = 0u; i < KEYS; ++i) {
-            if (j + i < LENGTH) {
+            if (j + i < SPAN) {
                 p[j + i] = exp2(score[i]);
                 ds[j + i] = p[j + i] * dp[i];
             }
@@ -70,16 +76,16 @@ void main() {
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
             sum[i] = 0.0;
         }
-        WEIGHTED(sum, WEIGHT, keys, ROW, d)
+        WEIGHTED(sum, WEIGHT, keys, SPAN, ROW, d)
         [[unroll]] for (uint i = 0u; i < WIDE; ++i) {
-            sum[i] = scale * sum[i] + (ACCUMULATE ? COLUMN(before, d + i) : 0.0);
+            sum[i] = scale * sum[i] + (ACCUMULATE ? masked(COLUMN(before, d + i), keep) : 0.0);
         }
         [[unroll]] for (uint i = 0u; i < WIDE; i += 4u) {
             quads[(d + i) / 4u] = vec4(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]);
         }
         CUT(true, QUAD_STORE(dqkv, lane, quads[d / 4u] + quads[d / 4u + 1u]))
     }
-    const uint at = ((sequence * HEADS + head) * PADDED + query + lane) * (PADDED / 4u);
+    const uint at = ((sequence * HEADS + head) * (BLOCKS * gl_NumWorkGroups.z * LANES) + query + lane) * (PADDED / 4u);
     [[unroll]] for (uint j = 0u; j < PADDED; j += 4u) {
         QUAD_STORE(probs, at + j / 4u, vec4(p[j], p[j + 1u], p[j + 2u], p[j + 3u]))
         QUAD_STORE(dscores, at + j / 4u, vec4(ds[j], ds[j + 1u], ds[j + 2u], ds[j + 3u]))

@@ -97,9 +97,9 @@ var attentionCases = []struct {
 	{"longest head", 1, 128, []Run{{1, 21}}, 1},
 	{"large scores", 2, 16, []Run{{2, 40}}, 20},
 	{"lengths around those in straight code", 2, 16, []Run{{1, 13}, {2, 14}, {1, 15}, {2, 16}, {1, 162}, {1, 163}}, 1},
-	{"longest in straight code", 1, 32, []Run{{1, 3}, {2, 81}, {1, 82}}, 20},
+	{"one span of straight code and two", 1, 32, []Run{{1, 3}, {2, 81}, {1, 82}}, 20},
+	{"many spans", 1, 128, []Run{{1, 203}, {2, 20}}, 1},
 	{"photographs", 1, 64, []Run{{1, 197}, {2, 37}}, 1},
-	{"longest head in straight code", 2, 128, []Run{{2, 20}}, 1},
 }
 
 // Drivers on processors and on graphics cards, told by their kind and
@@ -148,7 +148,7 @@ func TestAttentionStraightBackward(t *testing.T) {
 	attentionBwdQ.Variants = all[:3]
 	for _, accumulate := range []bool{false, true} {
 		t.Run(fmt.Sprintf("accumulate=%v", accumulate), func(t *testing.T) {
-			testAttention(t, caps, gpu.F32, 2, 32, []Run{{1, 14}, {2, 17}, {1, 24}}, 1, accumulate)
+			testAttention(t, caps, gpu.F32, 2, 32, []Run{{1, 14}, {2, 17}, {1, 24}, {1, 82}}, 1, accumulate)
 		})
 	}
 }

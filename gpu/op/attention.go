@@ -70,8 +70,8 @@ const maxHeadDim = 128
 // yields them; o is (T, H hd) (Vaswani et al., arXiv 1706.03762). hd may be at
 // most 128, and on a CPU a sequence at most 65,000 tokens long. Memory grows
 // with T, not with its square: the backward computes the probabilities again
-// from the log-sum-exp of each row. It keeps them only on llvmpipe, of sequences that
-// are not long: twice H floats for each token and each one in its sequence.
+// from the log-sum-exp of each row. Only llvmpipe keeps some: twice H floats for each
+// token and each of the keys that straight code takes at once.
 func Attention(t *Tape, qkv *gpu.Tensor, heads int, runs []Run) *gpu.Tensor {
 	g := t.G
 	in, tokens, width := matrix(qkv)

@@ -9,7 +9,7 @@ import (
 // Sequences whose attention is straight code.
 const (
 	uniformHead  = 2600 // elements of a head's keys in a dispatch at most, such as 81 by 32, 40 by 64: more take seconds to compile
-	wideHead     = 20e3 // the same where subgroups are of 16, such as 197 by 64: up to 14 seconds, once
+	wideHead     = 13e3 // the same where subgroups are of 16, such as 197 by 64: up to 14 seconds, once
 	uniformKeys  = 14   // in a dispatch at least, KEYS of the shader: Mesa 22.3 makes no straight code of fewer
 	uniformPart  = 16   // components of a head, PART of the shader
 	uniformTotal = 1300 // tokens at most

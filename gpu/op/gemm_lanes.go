@@ -9,6 +9,10 @@ const (
 	laneTerms = 512     // that a part of a weight gradient's sum has at least
 	laneCache = 1 << 17 // elements of both operands that stay in a core's cache
 
+	laneRows  = 4  // of a tile at least
+	laneSteps = 64 // that a subgroup adds at most where the sum has no usual divisor
+	laneLeast = 16 // and at least
+
 	laneTileCount = 16 // tiles of a workgroup at most
 	laneAcross    = 3  // of them side by side
 )
@@ -44,18 +48,19 @@ type laneTiles struct {
 // laneTiles divides a product; not ok says that it can't be.
 func (p gemmProblem) laneTiles(lanes int) (t laneTiles, ok bool) {
 	s := p.gemmSize
-	steps := []int{48, 64, 32, 16} // the best first, measured
-	if p.GELU || lanes == 16 {     // each chunk makes GELU; tiles of 16 lanes have less code
-		steps = []int{96, 48, 64, 32, 16}
+	odd := largestDivisor(s.K, laneSteps)
+	steps := []int{48, 64, 32, odd, 16} // the best first, measured
+	if p.GELU || lanes == 16 {          // each chunk makes GELU; tiles of 16 lanes have less code
+		steps = []int{96, 48, 64, 32, odd, 16}
 	}
-	switch {
-	case lanes == 16 && s.M%8 == 0:
-		t.rows, t.columns = 8, 32
-	case s.M%6 == 0 && s.N%32 == 0:
-		t.rows, t.columns = 6, 32
-	case s.M%8 == 0:
-		t.rows, t.columns = 8, 16
-	default:
+	t.rows, t.columns = largestDivisor(s.M, 8), 32
+	if lanes == 8 && t.rows > 6 { // more sums than registers
+		t.columns = 16
+		if s.M%6 == 0 && s.N%32 == 0 {
+			t.rows, t.columns = 6, 32
+		}
+	}
+	if t.rows < laneRows {
 		return t, false
 	}
 	if s.N%t.columns != 0 {
@@ -65,7 +70,7 @@ func (p gemmProblem) laneTiles(lanes int) (t laneTiles, ok bool) {
 		return t, false
 	}
 	for _, t.steps = range steps {
-		if s.K%t.steps != 0 {
+		if s.K%t.steps != 0 || t.steps < laneLeast {
 			continue
 		}
 		all, least := s.K/t.steps, 1

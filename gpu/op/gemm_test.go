@@ -90,7 +90,7 @@ var gemmCases = []gemmCase{
 	{m: 41, n: 96, k: 48, alpha: 2, bias: true, factor: true, residual: true, accumulate: true},
 	{m: 33, n: 32, k: 64, bias: true, gelu: true, slope: true},
 	{m: 130, n: 96, k: 384, residual: true},
-	// In the tiles of gemm_lanes, 6 x 32 or 8 x 16; of one chunk of the sum, of several, in parts.
+	// In the tiles of gemm_lanes, of 6 x 32, 8 x 16 or as it divides; of one chunk of the sum, of several, in parts.
 	{m: 72, n: 64, k: 48},
 	{m: 40, n: 48, k: 2400},
 	{m: 40, n: 64, k: 2080, bias: true, factor: true, residual: true, accumulate: true},
@@ -104,6 +104,9 @@ var gemmCases = []gemmCase{
 	{m: 198, n: 96, k: 96, bias: true, gelu: true, slope: true}, // one chunk for GELU
 	{m: 54, n: 192, k: 1056, accumulate: true, alpha: 2},        // workgroups side by side and below
 	{m: 132, n: 96, k: 384, residual: true, factor: true},
+	{m: 96, n: 32, k: 792},                            // chunks of 44 steps
+	{m: 65, n: 96, k: 96, bias: true, residual: true}, // tiles of 5 rows
+	{m: 28, n: 48, k: 64, gelu: true, slope: true},    // and of 7
 	{m: 200, n: 32, k: 28, binding: 64 * 32 * 4, bias: true, gelu: true, slope: true, factor: true, residual: true},
 	{m: 13, n: 17, k: 200, binding: 64 * 17 * 4, accumulate: true},
 }

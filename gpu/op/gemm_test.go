@@ -104,7 +104,8 @@ var gemmCases = []gemmCase{
 	{m: 198, n: 96, k: 96, bias: true, gelu: true, slope: true}, // one chunk for GELU
 	{m: 54, n: 192, k: 1056, accumulate: true, alpha: 2},        // workgroups side by side and below
 	{m: 132, n: 96, k: 384, residual: true, factor: true},
-	{m: 96, n: 32, k: 792},                            // chunks of 44 steps
+	{m: 96, n: 32, k: 792},                            // weight gradients: with terms left over
+	{m: 8, n: 32, k: 3367},                            // more than once
 	{m: 65, n: 96, k: 96, bias: true, residual: true}, // tiles of 5 rows
 	{m: 28, n: 48, k: 64, gelu: true, slope: true},    // and of 7
 	{m: 200, n: 32, k: 28, binding: 64 * 32 * 4, bias: true, gelu: true, slope: true, factor: true, residual: true},
